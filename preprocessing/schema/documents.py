@@ -1,0 +1,96 @@
+"""Reads YAML and JSON documents strictly: every problem is named with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+
+from preprocessing.schema.errors import InputError
+
+ModelT = TypeVar("ModelT", bound="Document")
+
+
+class Document(pydantic.BaseModel):
+    """Base of every typed document: unknown keys are refused, values never change after reading."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key given twice; plain YAML would keep the last one silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Reads a YAML (or JSON) file whose top level is a mapping.
+
+    Raises:
+      InputError: the file is missing, is not UTF-8 YAML, or holds something else than a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    try:
+        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: expected keys and values at the top level, found {type(document).__name__}")
+    return document
+
+
+def parse(model: type[ModelT], values: Mapping[str, Any], where: str) -> ModelT:
+    """Validates a mapping into a document.
+
+    Args:
+      model: the document's type.
+      values: the mapping, as read from YAML or JSON.
+      where: what to call the source in an error, usually the file's path.
+
+    Raises:
+      InputError: one line a problem, each with the key's path and what is allowed.
+    """
+    try:
+        return model.model_validate(values)
+    except pydantic.ValidationError as error:
+        lines = [_describe(problem, values) for problem in error.errors(include_url=False)]
+        raise InputError("\n".join(f"{where}: {line}" for line in lines)) from None
+
+
+def _describe(problem: Any, values: Any) -> str:
+    # A discriminated union puts its tag into the location; only keys that the user wrote are shown.
+    path, node = [], values
+    location = problem["loc"]
+    for depth, part in enumerate(location):
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+        elif depth != len(location) - 1:
+            continue
+        path.append(str(part))
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "unknown key"
+    elif problem["type"] == "missing":
+        message = "this key is required"
+    elif not isinstance(problem["input"], Mapping | list):
+        message += f" (found {problem['input']!r})"
+    return f"{'.'.join(path) or 'top level'}: {message}"

@@ -1,0 +1,36 @@
+"""Folders that are either whole or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Gives a scratch folder that becomes `target` when the block ends well.
+
+    A killed or failed block leaves `target` as it was. The scratch folder stands beside the target,
+    so that the rename stays on one file system; the next call for the same target sweeps it away.
+    A folder that stood at `target` is replaced.
+    """
+    target = Path(os.path.abspath(target))
+    scratch = target.with_name(f".{target.name}.partial")
+    replaced = target.with_name(f".{target.name}.replaced")
+    if replaced.exists() and not target.exists():
+        replaced.rename(target)  # a kill fell between the two renames below
+    for leftover in (scratch, replaced):
+        shutil.rmtree(leftover, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    if target.exists():
+        target.rename(replaced)
+    scratch.rename(target)
+    shutil.rmtree(replaced, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""TensorFlow Serving's protocol: the server, and the client that calls it."""

@@ -1,0 +1,68 @@
+"""Packaging of Tandem. `constraints.txt` pins what the ranges below resolved to."""
+
+import ast
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def version() -> str:
+    """Reads `__version__` of the pipelines package, the one place where the version stands."""
+    module = ast.parse((HERE / "pipelines" / "__init__.py").read_text(encoding="utf-8"))
+    for node in module.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__version__":
+            return str(ast.literal_eval(node.value))
+    raise RuntimeError("pipelines/__init__.py holds no __version__")
+
+
+setup(
+    name="tandem-recommender",
+    version=version(),
+    description="A text-aware recommender on TensorFlow: language and behaviour in one two-tower model",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(
+        include=["preprocessing", "preprocessing.*", "trainer", "trainer.*"]
+        + ["serving", "serving.*", "pipelines", "pipelines.*"]
+    ),
+    install_requires=[
+        "apache-beam[tfrecord]>=2.77,<3",
+        "grpcio>=1.70",
+        "numpy>=1.26",
+        "platformdirs>=4",
+        "pyarrow>=14",
+        "pydantic>=2.7,<3",
+        "pyyaml>=6",
+        "requests>=2.31",
+        "rich>=13",
+        "scann==1.4.2",  # each scann wheel is bound to one TensorFlow minor
+        "tensorboard==2.20.*",
+        "tensorflow==2.20.*",
+        "tensorflow-recommenders==0.7.7",
+        "tensorflow-serving-api==2.20.*",
+        "tensorflow-text==2.20.*",
+        "tf-keras==2.20.*",
+        "transformers>=4.53,<4.54",  # the last that loads a TF BERT from safetensors without torch
+        "typer>=0.12",
+    ],
+    extras_require={
+        "gcp": ["apache-beam[gcp]>=2.77,<3", "google-cloud-aiplatform>=1.70", "kfp>=2.10"],
+        "test": [
+            "hypothesis>=6",
+            "import-linter>=2",
+            "mypy>=1.11",
+            "pytest>=8",
+            "pytest-timeout>=2",
+            "ruff>=0.6",
+            "types-pyyaml",
+            "types-requests",
+        ],
+        "bench": ["implicit>=0.7", "matplotlib>=3.8", "pandas>=2"],
+    },
+    entry_points={"console_scripts": ["tandem = pipelines.cli:main"]},
+)
