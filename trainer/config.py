@@ -1,0 +1,170 @@
+"""The `model:`, `train:` and `export:` sections of a config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+
+from preprocessing.schema import Document, InputError, parse, read_mapping
+
+Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
+Weight = Annotated[float, pydantic.Field(ge=0)]
+
+
+class LanguageModelConfig(Document):
+    """How the language model takes part.
+
+    Attributes:
+      mode: `frozen`: the text vectors are computed once, before training.
+      layers: keep the first n transformer layers only; all when not given.
+    """
+
+    mode: Literal["frozen"] = "frozen"
+    layers: pydantic.PositiveInt | None = None
+
+
+class LossWeights(Document):
+    """Weights of the joint objective `gamma * L_pair + alpha * L_user`; 0 switches a part off.
+
+    Attributes:
+      gamma: retrieval, a softmax over the catalogue.
+      alpha: ranking, the label's squared error or, without labels, click cross-entropy.
+    """
+
+    gamma: Weight = 1.0
+    alpha: Weight = 0.1
+
+    @pydantic.model_validator(mode="after")
+    def _something_is_learned(self) -> LossWeights:
+        if self.gamma == 0:
+            raise ValueError("gamma must be above 0: without retrieval there is nothing to recommend from")
+        return self
+
+
+class ModelConfig(Document):
+    """The two towers and the ranker.
+
+    Attributes:
+      dimension: width of item and user vectors.
+      history: the most items of a history that the user tower reads.
+      blocks, heads: of the user tower's causal transformer.
+      dropout: of the user tower; `ranker_dropout` of the ranker.
+      id_dropout: share of items whose ID embedding is hidden in a training step, so that text and
+        attributes learn to carry an item alone.
+      user_id: learn an embedding and a bias for each user, for ranking; off means that nothing
+        personal is stored in the weights.
+      user_dropout: share of windows whose user is hidden in training, so that new users are served.
+      temperature: divides the retrieval scores in training.
+    """
+
+    dimension: Annotated[int, pydantic.Field(ge=4)] = 64
+    history: Annotated[int, pydantic.Field(ge=1)] = 100
+    blocks: Annotated[int, pydantic.Field(ge=1)] = 2
+    heads: Annotated[int, pydantic.Field(ge=1)] = 2
+    dropout: Share = 0.2
+    ranker_dropout: Share = 0.2
+    id_dropout: Share = 0.1
+    user_id: bool = True
+    user_dropout: Share = 0.1
+    temperature: Annotated[float, pydantic.Field(gt=0)] = 0.1
+    language_model: LanguageModelConfig = LanguageModelConfig()
+    loss: LossWeights = LossWeights()
+
+    @pydantic.model_validator(mode="after")
+    def _heads_share_the_dimension(self) -> ModelConfig:
+        if self.dimension % self.heads:
+            raise ValueError(f"dimension {self.dimension} must be a multiple of heads {self.heads}")
+        return self
+
+
+class TrainConfig(Document):
+    """How long and how fast to learn.
+
+    Attributes:
+      batch_size: training windows a step.
+      patience: epochs without a better validation NDCG@10 before training stops.
+      gradient_norm: gradients are scaled down to this global norm.
+    """
+
+    epochs: pydantic.PositiveInt = 100
+    batch_size: pydantic.PositiveInt = 64
+    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 2e-3
+    weight_decay: Weight = 1e-4
+    gradient_norm: Annotated[float, pydantic.Field(gt=0)] = 1.0
+    patience: pydantic.PositiveInt = 10
+    seed: int = 0
+
+
+class ScannConfig(Document):
+    """The ScaNN index.
+
+    A catalogue of at most `brute_force_below` items is scored exactly; above that the index is a
+    partition tree with anisotropic quantisation and exact re-ordering (Guo et al. 2020,
+    https://arxiv.org/abs/1908.10396; sizes after ScaNN's docs/algorithms.md).
+
+    Attributes:
+      leaves: partitions; the square root of the catalogue's size when not given.
+      leaves_to_search: partitions read for a query; a tenth of them when not given.
+      reorder: candidates whose scores are computed exactly.
+    """
+
+    brute_force_below: pydantic.NonNegativeInt = 20_000
+    leaves: pydantic.PositiveInt | None = None
+    leaves_to_search: pydantic.PositiveInt | None = None
+    reorder: pydantic.PositiveInt = 500
+
+
+class ExportConfig(Document):
+    """What the SavedModel answers.
+
+    Attributes:
+      k: items in an answer.
+      candidates: items that retrieval hands to the ranker.
+      exclude_history: never recommend what is in the history.
+      stored_history: the newest interactions kept for each known user, for requests without a
+        history; 0 keeps none.
+    """
+
+    k: pydantic.PositiveInt = 100
+    candidates: pydantic.PositiveInt = 200
+    exclude_history: bool = True
+    stored_history: pydantic.NonNegativeInt = 1000
+    scann: ScannConfig = ScannConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _enough_candidates(self) -> ExportConfig:
+        if self.candidates < self.k:
+            raise ValueError(f"candidates ({self.candidates}) must be at least k ({self.k})")
+        return self
+
+
+class TrainerConfig(Document):
+    """The trainer's part of a config file."""
+
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    export: ExportConfig = ExportConfig()
+
+
+SECTIONS = frozenset(TrainerConfig.model_fields)
+OTHER_ROOMS = frozenset({"name", "data"})
+
+
+def parse_config(values: dict[str, object], where: str) -> TrainerConfig:
+    """Takes the trainer's sections out of a whole config.
+
+    Raises:
+      InputError: a section that no room knows, or a value that is not allowed.
+    """
+    unknown = sorted(set(values) - SECTIONS - OTHER_ROOMS)
+    if unknown:
+        allowed = ", ".join(sorted(SECTIONS | OTHER_ROOMS))
+        raise InputError(f"{where}: unknown section {', '.join(unknown)}; allowed: {allowed}")
+    return parse(TrainerConfig, {key: values[key] or {} for key in SECTIONS & set(values)}, where)
+
+
+def read_config(path: Path) -> TrainerConfig:
+    """Reads the trainer's sections of a config file."""
+    return parse_config(read_mapping(path), str(path))

@@ -1,0 +1,160 @@
+"""Reads `examples/` into what training needs: entity tables, windows and held-out cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from preprocessing.schema import RESERVED, Entity, Part, Schema
+from preprocessing.schema.examples import feature_spec, read_batches
+
+
+@dataclass(frozen=True)
+class EntityTable:
+    """Items or users as arrays; row n belongs to index n, the two reserved rows are empty.
+
+    Attributes:
+      ids: raw ids `[N]`, str.
+      display: what people call them `[N]`, str; the id where there is no name.
+      tokens: token ids `[N, T]`, zero-padded, or None without text.
+      features: by name; `[N]` int for categorical, `[N, M]` zero-padded int for multi, `[N, V]`
+        float for numeric and vector, NaN where not known.
+      counts: training interactions `[N]`.
+      history: all known interactions of a user, oldest first; empty for items.
+    """
+
+    ids: np.ndarray
+    display: np.ndarray
+    tokens: np.ndarray | None
+    features: dict[str, np.ndarray]
+    counts: np.ndarray
+    history: list[np.ndarray]
+
+
+def _padded(rows: list[np.ndarray], size: int, width: int, fill: float, dtype: Any) -> np.ndarray:
+    table = np.full((size, width), fill, dtype)
+    for index, row in enumerate(rows):
+        table[index, : len(row)] = row[:width]
+    return table
+
+
+def read_entities(examples: Path, schema: Schema, part: Part) -> EntityTable:
+    """Reads the `items` or `users` part, ordered by index."""
+    entity: Entity = schema.items if part == "items" else schema.users
+    ids = np.full(entity.size, "", object)
+    display = np.full(entity.size, "", object)
+    counts = np.zeros(entity.size, np.int64)
+    names = [f"feature/{feature.name}" for feature in entity.features]
+    ragged = [*names, *(["tokens"] if entity.text else []), *(["history"] if part == "users" else [])]
+    rows: dict[str, list[np.ndarray]] = {name: [np.zeros(0)] * entity.size for name in ragged}
+    for batch in read_batches(examples, schema, part):
+        index = batch["index"].numpy()
+        ids[index] = [value.decode() for value in batch["id"].numpy()]
+        if part == "items":
+            display[index] = [value.decode() for value in batch["display"].numpy()]
+            counts[index] = batch["count"].numpy()
+        for name in ragged:
+            values, splits = batch[name].values.numpy(), batch[name].row_splits.numpy()
+            for row, place in enumerate(index):
+                rows[name][place] = values[splits[row] : splits[row + 1]]
+    features: dict[str, np.ndarray] = {}
+    for feature, name in zip(entity.features, names, strict=True):
+        if feature.kind in ("numeric", "vector"):
+            features[feature.name] = _padded(rows[name], entity.size, feature.length, np.nan, np.float32)
+        else:
+            width = 1 if feature.kind == "categorical" else max(1, max(map(len, rows[name])))
+            table = _padded(rows[name], entity.size, width, 0, np.int64)
+            features[feature.name] = table[:, 0] if feature.kind == "categorical" else table
+    tokens = None
+    if entity.text:
+        width = max(2, max(map(len, rows["tokens"])))
+        tokens = _padded(rows["tokens"], entity.size, width, 0, np.int32)
+    display = np.where(display == "", ids, display)
+    history = [row.astype(np.int64) for row in rows["history"]] if part == "users" else []
+    return EntityTable(ids, display, tokens, features, counts, history)
+
+
+def _chunks(window: dict[str, tf.Tensor], length: int) -> tf.data.Dataset:
+    # A history longer than a chunk is cut at a random phase, so that over the epochs every
+    # position is seen with every length of context.
+    size = tf.size(window["item"], out_type=tf.int64)
+    phase = tf.random.uniform([], 1, length + 1, tf.int64)
+    first = tf.cond(size > length, lambda: tf.minimum(phase, size), lambda: size)
+    starts = tf.concat([[tf.constant(0, tf.int64)], tf.range(first, size, length, tf.int64)], 0)
+    ends = tf.concat([starts[1:], [size]], 0)
+
+    def cut(start: tf.Tensor, end: tf.Tensor) -> dict[str, tf.Tensor]:
+        chunk = {
+            "user": window["user"],
+            "item": window["item"][start:end],
+            "from_start": tf.equal(window["start"] + start, 0),
+        }
+        if "label" in window:
+            chunk["label"] = window["label"][start:end]
+        return chunk
+
+    return tf.data.Dataset.from_tensor_slices((starts, ends)).map(cut)
+
+
+def training_batches(
+    examples: Path, schema: Schema, length: int, batch_size: int, seed: int
+) -> tf.data.Dataset:
+    """Shuffled batches of windows of at most `length` interactions, anew each epoch.
+
+    Yields:
+      `user [B]`, `item [B, L]` (oldest first, zero-padded on the right), `label [B, L]` when the
+      data has labels, and `from_start [B]`: whether the window begins where the user's history does.
+    """
+    spec = feature_spec(schema, "train")
+
+    def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
+        example = tf.io.parse_single_example(record, spec)
+        window = {name: example[name] for name in ("user", "item", "start")}
+        return window | ({"label": example["label"]} if schema.label else {})
+
+    files = [str(examples / name) for name in schema.files["train"]]
+    windows = tf.data.TFRecordDataset(files).map(parse, tf.data.AUTOTUNE, deterministic=True).cache()
+    windows = windows.shuffle(50_000, seed=seed, reshuffle_each_iteration=True)
+    chunks = windows.flat_map(lambda window: _chunks(window, length))
+    # Chunks of one user come one after the other; this spreads them over batches.
+    chunks = chunks.shuffle(8 * batch_size, seed=seed, reshuffle_each_iteration=True)
+    return chunks.padded_batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One held-out case: what was known, and what came after it.
+
+    Attributes:
+      user: index.
+      history: item indices before the cut, oldest first `[H]`.
+      items: target indices `[T]`.
+      labels: their labels `[T]`, or empty.
+    """
+
+    user: int
+    history: np.ndarray
+    items: np.ndarray
+    labels: np.ndarray
+
+
+def read_cuts(examples: Path, schema: Schema, part: Part) -> Iterator[Cut]:
+    """Reads the `validation` or `test` part in file order."""
+    for batch in read_batches(examples, schema, part):
+        for row in range(len(batch["user"])):
+            history, items, labels = (batch[name][row].numpy() for name in ("history", "item", "label"))
+            yield Cut(int(batch["user"][row]), history, items, labels)
+
+
+def history_batch(histories: list[np.ndarray], length: int) -> np.ndarray:
+    """The newest `length` items of each history `[B, length]`, oldest first, zero-padded on the right."""
+    batch = np.zeros((len(histories), length), np.int64)
+    for row, history in enumerate(histories):
+        known = history[history >= RESERVED][-length:]
+        batch[row, : len(known)] = known
+    return batch

@@ -1,0 +1,1 @@
+"""The parts that the towers are made of."""

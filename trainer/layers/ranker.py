@@ -1,0 +1,67 @@
+"""The ranker: what would this user's label for this item be?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.biases import LabelBiases
+
+
+class Ranker(tf.keras.layers.Layer):
+    """Predicts a label from `[u, v, u*v]`, an item bias and, for known users, a user bias.
+
+    Args:
+      users: number of user indices, or 0 to learn nothing about single users.
+      items: number of item indices with an ID of their own.
+      hidden: width of the hidden layer.
+      dropout: on the hidden layer.
+    """
+
+    def __init__(self, users: int, items: int, hidden: int, dropout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._users = users
+        self._items = items
+        self.user_bias = self.add_weight("user_bias", [users], initializer="zeros") if users else None
+        self.item_bias = self.add_weight("item_bias", [items], initializer="zeros")
+        self.mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
+        self._hidden = tf.keras.layers.Dense(hidden, "gelu", name="hidden")
+        self._dropout = tf.keras.layers.Dropout(dropout)
+        self._output = tf.keras.layers.Dense(1, name="output")
+
+    def start_from(self, biases: LabelBiases) -> None:
+        """Starts at the labels' mean and biases, so that the rest learns what they do not explain."""
+        self.mean.assign(biases.mean)
+        self.item_bias.assign(biases.items[: self._items])
+        if self.user_bias is not None:
+            self.user_bias.assign(biases.users[: self._users])
+
+    def call(
+        self,
+        user: tf.Tensor,
+        item: tf.Tensor,
+        user_vector: tf.Tensor,
+        item_vector: tf.Tensor,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Predicts labels (a rating, or the logit of a click).
+
+        Args:
+          user: indices `[…]`, 1 for an unknown user.
+          item: indices `[…]`.
+          user_vector: `[…, D]`.
+          item_vector: `[…, D]`.
+          training: whether dropout is on.
+
+        Returns:
+          `[…]` float.
+        """
+        joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
+        hidden = self._dropout(self._hidden(joined), training=training)
+        score = self.mean + self._output(hidden)[..., 0]
+        seen = item < self._items
+        score += tf.where(seen, tf.gather(self.item_bias, tf.where(seen, item, 0)), 0.0)
+        if self.user_bias is not None:
+            score += tf.gather(self.user_bias, user)
+        return score

@@ -1,0 +1,118 @@
+"""How good a ranking is: each function gives one value a case, so that means and intervals can follow.
+
+A case is a user with a history and one or more targets (the held-out items). All functions are numpy
+alone, and both the trainer's validation and `tandem evaluate` use them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def target_ranks(scores: np.ndarray, targets: np.ndarray, excluded: np.ndarray) -> Floats:
+    """Ranks one target a row among all items that are not excluded; ties count half.
+
+    rank = 1 + (items with a higher score) + (other items with an equal score) / 2, so a model that
+    gives every item the same score gets the middle rank, not the first. NaN counts as the lowest.
+
+    Args:
+      scores: `[B, N]`, a score an item, higher is better.
+      targets: `[B]`, the target's column.
+      excluded: `[B, N]`, True where an item is left out of the ranking; a target never is.
+
+    Returns:
+      `[B]` ranks, from 1.
+    """
+    scores = np.where(np.isnan(scores), -np.inf, scores)
+    rows = np.arange(len(targets))
+    target = scores[rows, targets][:, None]
+    others = ~excluded
+    others[rows, targets] = False
+    higher = ((scores > target) & others).sum(axis=1)
+    equal = ((scores == target) & others).sum(axis=1)
+    return 1 + higher + equal / 2
+
+
+def recall_at(ranks: np.ndarray, k: int) -> Floats:
+    """1 where the target is among the first k, else 0: Recall@k of a case with one target."""
+    return (np.asarray(ranks) <= k).astype(np.float64)
+
+
+def ndcg_at(ranks: np.ndarray, k: int) -> Floats:
+    """1 / log2(rank + 1) among the first k, else 0: NDCG@k of a case with one target.
+
+    Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002.
+    """
+    ranks = np.asarray(ranks, np.float64)
+    return np.where(ranks <= k, 1 / np.log2(ranks + 1), 0.0)
+
+
+def reciprocal_rank(ranks: np.ndarray) -> Floats:
+    """1 / rank, which is 0 for a target that was not found (rank infinity)."""
+    return 1 / np.asarray(ranks, np.float64)
+
+
+def case_recall_at(ranks: np.ndarray, cases: np.ndarray, k: int) -> Floats:
+    """Recall@k of cases with several targets: those among the first k, divided by all of them.
+
+    The divisor is the number of targets, not min(k, targets): a user with 20 targets can reach 0.5 at
+    k = 10. With one target a case, this is `recall_at`.
+
+    Args:
+      ranks: `[T]`, the rank of each target among all items, the case's other targets included.
+      cases: `[T]`, the number of the case it belongs to, from 0; each case has a target.
+      k: how many items are shown.
+    """
+    return np.bincount(cases, recall_at(ranks, k)) / np.bincount(cases)
+
+
+def case_ndcg_at(ranks: np.ndarray, cases: np.ndarray, k: int) -> Floats:
+    """NDCG@k of cases with several targets: the gain divided by that of the best possible ranking.
+
+    The best ranking has the targets in front and is cut after k as well, so 1 can always be reached.
+    With one target a case, this is `ndcg_at`. Arguments as for `case_recall_at`.
+    """
+    ideal = np.cumsum(1 / np.log2(np.arange(2, k + 2)))
+    counts = np.bincount(cases)
+    return np.bincount(cases, ndcg_at(ranks, k)) / ideal[np.minimum(counts, k) - 1]
+
+
+def case_reciprocal_rank(ranks: np.ndarray, cases: np.ndarray) -> Floats:
+    """1 / the rank of each case's first target. Arguments as for `case_recall_at`."""
+    best = np.full(np.max(cases, initial=-1) + 1, np.inf)
+    np.minimum.at(best, cases, ranks)
+    return reciprocal_rank(best)
+
+
+def bootstrap_interval(
+    values: np.ndarray,
+    weights: np.ndarray | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of the weighted mean; cases are drawn, never parts of one.
+
+    Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 1979.
+
+    Args:
+      values: `[C]`, one value a case, at least one.
+      weights: `[C]`, positive, for example a case's number of targets; all the same when not given.
+      confidence: the share of resampled means that the interval holds.
+      resamples: how often C cases are drawn with replacement.
+      seed: the same seed gives the same interval.
+
+    Returns:
+      the lower and the upper end.
+    """
+    generator = np.random.default_rng(seed)
+    weights = np.ones(len(values)) if weights is None else weights
+    means = []
+    for _ in range(resamples):
+        drawn = generator.integers(len(values), size=len(values))
+        means.append(np.average(values[drawn], weights=weights[drawn]))
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

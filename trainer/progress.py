@@ -1,0 +1,59 @@
+"""Shows how far a long step is: bars on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+
+class Progress:
+    """Writes progress to a console; on anything but a terminal it prints a line where that helps."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: Bars | None = None
+
+    def _columns(self) -> Bars:
+        return Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+
+    def say(self, text: str) -> None:
+        """Prints one line."""
+        self._console.print(text)
+
+    @contextmanager
+    def bar(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar for `total` pieces of work; gives the function that says how many more are done."""
+        if not self._console.is_terminal:
+            self._console.print(f"{description} ({total:,})")
+        with self._columns() as bars:
+            task = bars.add_task(description, total=total)
+            yield lambda count: bars.advance(task, count)
+
+    @contextmanager
+    def training(self, done: int, epochs: int) -> Iterator[None]:
+        """A bar over epochs; `epoch` moves it."""
+        with self._columns() as bars:
+            self._bars = bars
+            bars.add_task("Training", total=epochs, completed=done)
+            yield
+            self._bars = None
+
+    def epoch(self, number: int, loss: float, metrics: dict[str, float], best: int) -> None:
+        """Tells that an epoch is done, with its loss and validation metrics."""
+        text = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        self._console.print(f"epoch {number:3d}  loss {loss:.4f}  {text}{'  best' if best == number else ''}")
+        if self._bars is not None:
+            self._bars.update(self._bars.task_ids[0], completed=number)
