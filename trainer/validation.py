@@ -71,9 +71,8 @@ class Validation:
             target = self._target[cases]
             ranks[cases] = target_ranks(scores[row], target, excluded[row])
             if self._label is not None:
-                predicted = _labels(
-                    model, self._user[self._row[cases]], target, tf.gather(users, row), catalogue
-                )
+                user = self._user[self._row[cases]]
+                predicted = self._labels(user, target, tf.gather(users, row), catalogue)
                 errors[cases] = predicted.numpy() - self._label[cases]
         metrics = {
             "ndcg@10": float(case_ndcg_at(ranks, self._row, 10).mean()),
