@@ -51,7 +51,7 @@ class Tandem(tfrs.Model):
         )
         known_users = schema.users.first_unseen if config.user_id else 0
         self.ranker = Ranker(
-            known_users, schema.items.first_unseen, 2 * dimension, config.ranker_dropout, name="ranker"
+            known_users, schema.items.first_unseen, dimension, config.ranker_dropout, name="ranker"
         )
         self.retrieval = CatalogueSoftmax(config.temperature)
         ranking_loss = (

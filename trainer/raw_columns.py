@@ -120,8 +120,10 @@ class NumbersReader(tf.Module):
     def __call__(self, cells: tf.Tensor) -> tf.Tensor:
         """Numbers with spaces or commas between them."""
         parts = split_values(tf.strings.regex_replace(cells, r"[\s,]+", " "), " ")
-        numbers = tf.strings.to_number(parts.to_tensor("nan", [None, self._length]))
         complete = tf.equal(parts.row_lengths(), self._length)[:, None]
+        filling = tf.fill([tf.shape(cells)[0], self._length], "nan")
+        padded = tf.concat([parts, filling], 1).to_tensor()
+        numbers = tf.strings.to_number(padded[:, : self._length])
         return tf.where(complete, numbers, float("nan"))
 
 

@@ -69,11 +69,7 @@ def run(examples: Path, config: Path, training: Path, model: Path | None, logs: 
     sections = read_config(config)
     progress = Progress(Console(highlight=False))
     result = train(examples, training, sections, progress, logs)
-    ranking = "" if result.ranking is None else f", RMSE {result.ranking:.4f}"
-    progress.say(
-        f"best epoch {result.best_epoch} of {result.epochs}: validation NDCG@10 {result.ndcg:.4f}, "
-        f"{result.blended_ndcg:.4f} blended with ranking (weight {result.blend:g}){ranking}"
-    )
+    progress.say(result.summary)
     if model is None:
         return None
     folder = export(examples, training, model, sections, progress)

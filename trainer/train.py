@@ -45,6 +45,15 @@ class TrainResult:
     blended_ndcg: float
     ranking: float | None
 
+    @property
+    def summary(self) -> str:
+        """The result in one line."""
+        ranking = "" if self.ranking is None else f", RMSE {self.ranking:.4f}"
+        return (
+            f"best epoch {self.best_epoch} of {self.epochs}: validation NDCG@10 {self.ndcg:.4f}, "
+            f"{self.blended_ndcg:.4f} blended with ranking (weight {self.blend:g}){ranking}"
+        )
+
     @classmethod
     def read(cls, training: Path) -> TrainResult | None:
         """The result in a training folder, or None when training has not finished there."""

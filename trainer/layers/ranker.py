@@ -15,18 +15,22 @@ class Ranker(tf.keras.layers.Layer):
     Args:
       users: number of user indices, or 0 to learn nothing about single users.
       items: number of item indices with an ID of their own.
-      hidden: width of the hidden layer.
+      dimension: width D of user and item vectors.
       dropout: on the hidden layer.
     """
 
-    def __init__(self, users: int, items: int, hidden: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(self, users: int, items: int, dimension: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._users = users
         self._items = items
         self.user_bias = self.add_weight("user_bias", [users], initializer="zeros") if users else None
+        self._user_embedding = (
+            self.add_weight("user_embedding", [users, dimension], initializer="zeros") if users else None
+        )
         self.item_bias = self.add_weight("item_bias", [items], initializer="zeros")
         self.mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
-        self._hidden = tf.keras.layers.Dense(hidden, "gelu", name="hidden")
+        self._hidden = tf.keras.layers.Dense(2 * dimension, "gelu", name="hidden")
+        self._user_dropout = tf.keras.layers.Dropout(0.5)
         self._dropout = tf.keras.layers.Dropout(dropout)
         self._output = tf.keras.layers.Dense(1, name="output")
 
@@ -57,6 +61,9 @@ class Ranker(tf.keras.layers.Layer):
         Returns:
           `[…]` float.
         """
+        if self._user_embedding is not None:
+            personal = tf.gather(self._user_embedding, user)
+            user_vector += self._user_dropout(personal, training=training)
         joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
         hidden = self._dropout(self._hidden(joined), training=training)
         score = self.mean + self._output(hidden)[..., 0]

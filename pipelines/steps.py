@@ -1,0 +1,66 @@
+"""Tells whether a step has to be done again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipelines import __version__
+from preprocessing.plan import Plan
+from preprocessing.schema import Document
+
+
+def key(*parts: str | Document) -> str:
+    """One fingerprint of everything that goes into a step, this version of Tandem included."""
+    digest = hashlib.sha256(__version__.encode())
+    for part in parts:
+        text = part.model_dump_json() if isinstance(part, Document) else part
+        digest.update(f"{len(text)}:{text}".encode())
+    return digest.hexdigest()
+
+
+def states(plan: Plan) -> Iterator[str]:
+    """The content of every file that preprocessing reads, as one line each.
+
+    Files on this machine are read and hashed; of a remote one its name and size must do.
+    """
+    sources = (plan.interactions, plan.items, plan.users)
+    for source in sources:
+        for file in source.files if source else ():
+            path = Path(file.path)
+            yield f"{file.name} {file.size} {_content(path) if path.is_file() else ''}"
+    if plan.language_model:
+        for path in sorted(plan.language_model.path.iterdir()):
+            if path.is_file():
+                yield f"{path.name} {_content(path)}"
+
+
+def _content(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class Marker:
+    """A file that says which key a step was last finished with."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def holds(self, key: str) -> bool:
+        """Whether the step was finished with this key."""
+        return self._path.exists() and self._path.read_text(encoding="utf-8") == key
+
+    def remove(self) -> None:
+        """Forgets it, before the step is begun."""
+        self._path.unlink(missing_ok=True)
+
+    def write(self, key: str) -> None:
+        """Remembers it, once the step's artifact is whole."""
+        self._path.parent.mkdir(exist_ok=True)
+        scratch = self._path.with_suffix(".partial")
+        scratch.write_text(key, encoding="utf-8")
+        scratch.replace(self._path)

@@ -1,0 +1,109 @@
+import csv
+import random
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from preprocessing.config import DataConfig
+from preprocessing.pipeline import preprocess
+from preprocessing.schema import Schema
+from trainer.config import TrainerConfig
+from trainer.progress import Progress
+from trainer.train import train
+
+ITEMS = 40
+USERS = 60
+
+
+def write_tables(folder: Path) -> None:
+    """Users of two tastes: each watches films of one half of the catalogue, mostly in a fixed order."""
+    generator = random.Random(7)
+    words = ["red", "blue", "old", "new", "star", "home", "river", "night"]
+    with (folder / "items.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["item_id", "title", "genres", "year", "length"])
+        for item in range(ITEMS + 2):  # the last two are never interacted with
+            title = f"{generator.choice(words)} {generator.choice(words)} {item}"
+            genres = "|".join(sorted({"drama" if item % 2 else "action", generator.choice(["war", "love"])}))
+            writer.writerow([f"i{item}", title, genres, 1990 + item % 5, "" if item % 7 == 0 else 80 + item])
+    with (folder / "users.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["user_id", "gender", "age"])
+        for user in range(USERS):
+            writer.writerow([f"u{user}", "FM"[user % 2], 20 + user])
+    with (folder / "interactions.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["user_id", "item_id", "rating", "time"])
+        for user in range(USERS):
+            begin = generator.randrange(ITEMS // 2)
+            for step in range(generator.randrange(4, 12)):
+                item = 2 * ((begin + step) % (ITEMS // 2)) + user % 2
+                rating = 1 + (user % 3) + (item % 3)
+                writer.writerow([f"u{user}", f"i{item}", rating, 1000 + step])
+
+
+def data_config(tiny_bert: Path, label: bool = True) -> DataConfig:
+    columns = {"user_id": {"kind": "id"}, "item_id": {"kind": "id"}, "time": {"kind": "time"}}
+    if label:
+        columns["rating"] = {"kind": "label"}
+    return DataConfig.model_validate(
+        {
+            "interactions": {"path": "interactions.csv", "columns": columns},
+            "items": {
+                "path": "items.csv",
+                "columns": {
+                    "item_id": {"kind": "id"},
+                    "title": {"kind": "text"},
+                    "genres": {"kind": "multi", "in_text": True},
+                    "year": {"kind": "categorical"},
+                    "length": {"kind": "numeric"},
+                },
+            },
+            "users": {
+                "path": "users.csv",
+                "columns": {
+                    "user_id": {"kind": "id"},
+                    "gender": {"kind": "categorical"},
+                    "age": {"kind": "numeric"},
+                },
+            },
+            "language_model": {"path": str(tiny_bert), "max_tokens": 16},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory, tiny_bert) -> Path:
+    folder = tmp_path_factory.mktemp("trainer")
+    write_tables(folder)
+    preprocess(data_config(tiny_bert), "tiny", folder, folder / "examples")
+    return folder / "examples"
+
+
+@pytest.fixture(scope="session")
+def schema(examples) -> Schema:
+    return Schema.read(examples)
+
+
+@pytest.fixture(scope="session")
+def config() -> TrainerConfig:
+    return TrainerConfig.model_validate(
+        {
+            "model": {"dimension": 16, "history": 8, "blocks": 1, "dropout": 0.1, "loss": {"alpha": 0.5}},
+            "train": {"epochs": 12, "batch_size": 16, "learning_rate": 0.01, "patience": 12},
+            "export": {"k": 10, "candidates": 20},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def progress() -> Progress:
+    return Progress(Console(quiet=True))
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory, examples, config, progress) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "training"
+    train(examples, folder, config, progress)
+    return folder

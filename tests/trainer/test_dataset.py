@@ -1,0 +1,67 @@
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preprocessing.schema import RESERVED
+from preprocessing.schema.examples import read_batches
+from trainer.dataset import history_batch, read_cuts, read_entities, training_batches
+
+
+def _interactions(examples, schema):
+    pairs = Counter()
+    for batch in read_batches(examples, schema, "train"):
+        for user, items in zip(batch["user"].numpy(), batch["item"].to_list(), strict=True):
+            pairs.update((int(user), item) for item in items)
+    return pairs
+
+
+def test_an_epoch_holds_every_training_interaction_once(examples, schema):
+    for length in (3, 5, 100):
+        seen, starts = Counter(), Counter()
+        for batch in training_batches(examples, schema, length, 8, seed=1):
+            assert batch["item"].shape[1] <= length
+            assert (batch["label"].numpy()[batch["item"].numpy() > 0] > 0).all()
+            for user, items, start in zip(
+                *(batch[name].numpy() for name in ("user", "item", "from_start")), strict=True
+            ):
+                seen.update((int(user), int(item)) for item in items if item)
+                starts[int(user)] += int(start)
+        assert seen == _interactions(examples, schema)
+        assert set(starts.values()) == {1}
+
+
+def test_epochs_cut_long_histories_at_different_places(examples, schema):
+    batches = training_batches(examples, schema, 4, 8, seed=1)
+    epochs = [
+        {tuple(row) for batch in batches for row in np.pad(batch["item"].numpy(), [[0, 0], [0, 4]])[:, :4]}
+        for _ in range(2)
+    ]
+    assert epochs[0] != epochs[1]
+
+
+def test_entity_tables_are_ordered_by_index(examples, schema):
+    items = read_entities(examples, schema, "items")
+    assert list(items.ids[:RESERVED]) == ["", ""]
+    assert sorted(items.ids[RESERVED:]) == sorted(f"i{number}" for number in range(42))
+    assert (np.diff(items.counts[RESERVED:]) <= 0).all()
+    assert (items.counts[RESERVED : schema.items.first_unseen] > 0).all()
+    assert not items.counts[schema.items.first_unseen :].any()
+    lengths = dict(zip(items.ids, items.features["length"][:, 0], strict=True))
+    assert lengths["i5"] == 85.0 and np.isnan(lengths["i7"])
+    users = read_entities(examples, schema, "users")
+    ages = dict(zip(users.ids, users.features["age"][:, 0], strict=True))
+    assert ages["u3"] == 23.0
+    histories = dict(zip(users.ids, users.history, strict=True))
+    test = {users.ids[cut.user]: cut for cut in read_cuts(examples, schema, "test")}
+    np.testing.assert_array_equal(histories["u3"], [*test["u3"].history, *test["u3"].items])
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=12), min_size=1, max_size=5), st.integers(1, 6))
+def test_history_batch_keeps_the_newest_known_items(rows, length):
+    batch = history_batch([np.array(row, np.int64) for row in rows], length)
+    assert batch.shape == (len(rows), length)
+    for row, result in zip(rows, batch, strict=True):
+        newest = [item for item in row if item >= RESERVED][-length:]
+        assert list(result) == newest + [0] * (length - len(newest))

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from preprocessing.schema import Entity, Feature
+from trainer.layers.features import CategoricalEncoder, DenseEncoder, MultiEncoder
+from trainer.layers.item_tower import ItemTower
+from trainer.layers.user_tower import UserTower
+from trainer.tasks.retrieval import CatalogueSoftmax
+
+
+@pytest.fixture
+def user_tower():
+    return UserTower(dimension=8, history=6, blocks=2, heads=2, dropout=0.0)
+
+
+def test_a_later_item_does_not_change_earlier_user_vectors(user_tower):
+    items = tf.random.stateless_normal([1, 6, 8], seed=[1, 2])
+    changed = tf.concat([items[:, :3], -items[:, 3:]], 1)
+    user = tf.zeros([1, 8])
+    before, after = user_tower(items, user).numpy(), user_tower(changed, user).numpy()
+    np.testing.assert_allclose(before[:, :4], after[:, :4], atol=1e-5)
+    assert np.abs(before[:, 4:] - after[:, 4:]).max() > 1e-3
+
+
+def test_user_vectors_have_length_one_even_without_history(user_tower):
+    vectors = user_tower(tf.zeros([3, 0, 8]), tf.random.stateless_normal([3, 8], seed=[1, 1])).numpy()
+    assert vectors.shape == (3, 1, 8)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1.0, rtol=1e-5)
+
+
+def test_encoders_give_zero_for_what_is_not_known():
+    categorical = CategoricalEncoder(5, 4)(tf.constant([0, 1, 3])).numpy()
+    assert not categorical[:2].any() and categorical[2].any()
+    multi_encoder = MultiEncoder(5, 4)
+    multi = multi_encoder(tf.constant([[0, 0], [1, 0], [2, 3], [3, 2], [2, 1]])).numpy()
+    assert not multi[:2].any()
+    np.testing.assert_allclose(multi[2], multi[3])
+    np.testing.assert_allclose(multi[4], multi_encoder(tf.constant([[2]])).numpy()[0])
+    dense = DenseEncoder(2, 4)
+    values = np.array([[np.nan, np.nan], [1, 10], [3, 30], [1, np.nan]], np.float32)
+    dense.adapt(values)
+    encoded = dense(tf.constant(values)).numpy()
+    assert not encoded[[0, 3]].any() and encoded[1].any()
+    # Two values are one deviation from their mean each, on either side.
+    np.testing.assert_allclose(encoded[1], -encoded[2], rtol=1e-5)
+
+
+def _items(first_unseen: int) -> Entity:
+    feature = Feature(name="genre", kind="categorical", vocabulary="v", size=4)
+    return Entity(id_column="item_id", vocabulary="v", size=8, first_unseen=first_unseen, features=(feature,))
+
+
+def test_an_unseen_item_is_carried_by_its_content_alone():
+    tower = ItemTower(_items(first_unseen=5), 4, id_dropout=0.0)
+    index = tf.range(8, dtype=tf.int64)
+    features = {"genre": tf.constant([0, 0, 2, 2, 3, 2, 2, 3])}
+    vectors = tower(index, None, features).numpy()
+    content = tower.normalise(tower.content(None, features)).numpy()
+    np.testing.assert_allclose(vectors[5:], content[5:], atol=1e-6)
+    assert np.abs(vectors[2:5] - content[2:5]).max() > 1e-3
+    np.testing.assert_allclose(vectors[5], vectors[6])
+    assert np.abs(vectors[2] - vectors[3]).max() > 1e-3
+
+
+def test_id_dropout_hides_ids_in_training_only():
+    tower = ItemTower(_items(first_unseen=8), 4, id_dropout=0.99)
+    index = tf.range(8, dtype=tf.int64)
+    features = {"genre": tf.constant([0, 0, 2, 2, 3, 2, 2, 3])}
+    content = tower.normalise(tower.content(None, features)).numpy()
+    tf.random.set_seed(0)
+    dropped = np.mean(
+        [np.isclose(tower(index, None, features, training=True), content).all(1)[2:] for _ in range(50)]
+    )
+    assert dropped > 0.9
+    assert not np.isclose(tower(index, None, features), content).all(1)[2:].any()
+
+
+def test_the_catalogue_softmax_is_the_exact_cross_entropy():
+    generator = np.random.default_rng(0)
+    queries, catalogue = generator.normal(size=(5, 3)), generator.normal(size=(7, 3))
+    allowed = np.array([0, 0, 1, 1, 1, 1, 0], bool)
+    targets = np.array([2, 3, 4, 5, 2])
+    loss = CatalogueSoftmax(0.5)(
+        tf.constant(queries, tf.float32), tf.constant(catalogue, tf.float32), targets, tf.constant(allowed)
+    )
+    logits = queries @ catalogue.T / 0.5
+    weights = np.exp(logits) * allowed
+    expected = -np.log(np.exp(logits)[np.arange(5), targets] / weights.sum(1)).mean()
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_the_catalogue_softmax_of_nothing_is_zero():
+    loss = CatalogueSoftmax(0.1)(
+        tf.zeros([0, 3]), tf.zeros([4, 3]), tf.zeros([0], tf.int64), tf.ones([4], tf.bool)
+    )
+    assert float(loss) == 0.0

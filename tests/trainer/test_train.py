@@ -1,0 +1,166 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+
+from preprocessing.pipeline import preprocess
+from preprocessing.schema import InputError, Schema
+from tests.trainer.conftest import data_config, write_tables
+from trainer.biases import label_biases
+from trainer.config import TrainerConfig, parse_config
+from trainer.dataset import read_cuts
+from trainer.metrics import ndcg_at, target_ranks
+from trainer.task import local_path, main
+from trainer.train import TrainResult, build_model, train
+from trainer.validation import Validation
+
+
+def test_training_learns_both_tasks(training, schema, examples):
+    result = TrainResult.read(training)
+    # Of 40 films each user knows about 8; a random order would reach 0.14.
+    assert result.ndcg > 0.5
+    assert result.blended_ndcg >= result.ndcg
+    cuts = list(read_cuts(examples, schema, "validation"))
+    labels = np.concatenate([cut.labels for cut in cuts])
+    assert result.ranking < labels.std()
+    assert list((training / "logs").rglob("events.out.tfevents*"))
+
+
+def test_validation_agrees_with_one_cut_at_a_time(examples, training, schema, config, progress):
+    tandem, _, _ = build_model(examples, training, schema, config, progress)
+    catalogue = tandem.catalogue()
+    ranks, errors = [], []
+    for cut in read_cuts(examples, schema, "validation"):
+        history = tf.constant([cut.history[-config.model.history :]])
+        user = tf.constant([cut.user], tf.int64)
+        vector = tandem.users(history, user, catalogue)
+        scores = (vector @ tf.transpose(catalogue)).numpy()
+        excluded = np.isin(np.arange(schema.items.size), [0, 1, *cut.history])[None]
+        ranks.append(target_ranks(scores, cut.items, excluded)[0])
+        label = tandem.ranker(
+            tandem.known_user(user), tf.constant(cut.items), vector, tf.gather(catalogue, cut.items)
+        )
+        errors.append(label.numpy()[0] - cut.labels[0])
+    metrics = Validation(tandem, examples, schema, config).measure()
+    assert metrics["ndcg@10"] == pytest.approx(ndcg_at(np.array(ranks), 10).mean(), abs=1e-6)
+    assert metrics["rmse"] == pytest.approx(np.sqrt(np.square(errors).mean()), abs=1e-5)
+
+
+def test_a_finished_training_is_not_repeated(training, examples, config, progress):
+    before = {path: path.stat().st_mtime_ns for path in training.rglob("*") if path.is_file()}
+    result = train(examples, training, config, progress)
+    assert result == TrainResult.read(training)
+    assert {path: path.stat().st_mtime_ns for path in training.rglob("*") if path.is_file()} == before
+
+
+def test_another_config_starts_anew(tmp_path, training, examples, config, progress):
+    copied = tmp_path / "training"
+    subprocess.run(["cp", "-r", str(training), str(copied)], check=True)
+    other = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 1, "seed": 5})})
+    result = train(examples, copied, other, progress)
+    assert (result.epochs, result.best_epoch) == (1, 1)
+
+
+def test_a_killed_training_goes_on(tmp_path, examples, config):
+    """kill -9 after some epochs; the same command again trains only the others, and exports."""
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
+    training, model = tmp_path / "training", tmp_path / "model"
+    command = [sys.executable, "-m", "trainer.task", f"--examples={examples}", f"--config={path}"]
+    command += [f"--training={training}", f"--model={model}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("epoch   4"):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert TrainResult.read(training) is None
+    again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    epochs = [int(line.split()[1]) for line in again.splitlines() if line.startswith("epoch ")]
+    assert epochs and epochs[0] >= 4 and epochs[-1] == 12
+    assert epochs == list(range(epochs[0], 13))
+    assert json.loads((training / "training.json").read_text())["ndcg"] > 0.5
+    assert (model / "1" / "saved_model.pb").exists()
+
+
+def test_early_stopping(tmp_path, examples, config, progress):
+    settings = config.train.model_copy(update={"epochs": 50, "patience": 2, "learning_rate": 1e-12})
+    result = train(examples, tmp_path / "training", config.model_copy(update={"train": settings}), progress)
+    assert result.epochs == result.best_epoch + 2 < 50
+
+
+def test_without_labels_the_ranker_learns_clicks(tmp_path, tiny_bert, config, progress):
+    write_tables(tmp_path)
+    preprocess(data_config(tiny_bert, label=False), "clicks", tmp_path, tmp_path / "examples")
+    result = train(tmp_path / "examples", tmp_path / "training", config, progress)
+    assert result.ranking is None
+    assert result.ndcg > 0.5
+
+
+def test_biases_are_the_regularised_least_squares(examples, schema):
+    biases = label_biases(examples, schema)
+    from preprocessing.schema.examples import read_batches
+
+    users, items, labels = [], [], []
+    for batch in read_batches(examples, schema, "train"):
+        for user, row, label in zip(
+            batch["user"].numpy(), batch["item"].to_list(), batch["label"].to_list(), strict=True
+        ):
+            users += [user] * len(row)
+            items += row
+            labels += label
+    users, items, rest = np.array(users), np.array(items), np.array(labels) - np.mean(labels)
+    rows = np.arange(len(rest))
+    design = np.zeros((len(rest), schema.users.size + schema.items.size))
+    design[rows, users] = 1
+    design[rows, schema.users.size + items] = 1
+    solution = np.linalg.solve(design.T @ design + 5 * np.eye(design.shape[1]), design.T @ rest)
+    np.testing.assert_allclose(biases.users, solution[: schema.users.size], atol=0.02)
+    np.testing.assert_allclose(biases.items, solution[schema.users.size :], atol=0.02)
+
+
+def test_config_errors_name_the_key():
+    with pytest.raises(
+        InputError, match=r"c: model.dimension: .*multiple of heads|c: model: .*multiple of heads"
+    ):
+        parse_config({"model": {"dimension": 10, "heads": 3}}, "c")
+    with pytest.raises(InputError, match=r"c: train.epochs: .*greater than 0 \(found 0\)"):
+        parse_config({"train": {"epochs": 0}}, "c")
+    with pytest.raises(
+        InputError, match="c: unknown section trian; allowed: data, export, model, name, train"
+    ):
+        parse_config({"trian": {}}, "c")
+    with pytest.raises(InputError, match=r"c: export: .*candidates \(5\) must be at least k \(100\)"):
+        parse_config({"export": {"candidates": 5}}, "c")
+    assert parse_config({"model": None, "name": "x", "data": {}}, "c") == TrainerConfig()
+
+
+def test_the_program_says_what_is_wrong(tmp_path, capsys):
+    config = tmp_path / "c.yaml"
+    config.write_text("train: {epochs: 1}")
+    arguments = [f"--config={config}", f"--training={tmp_path}/t", f"--model={tmp_path}/m"]
+    assert main([f"--examples={tmp_path}", *arguments]) == 2
+    assert "no finished examples; make them with `tandem preprocess`" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main([f"--examples={tmp_path}", f"--config={config}"])
+    assert stopped.value.code == 2
+    assert "--training and --model are needed outside Vertex AI" in capsys.readouterr().err
+
+
+def test_vertex_paths_are_read_through_the_mount():
+    assert str(local_path("gs://bucket/a/b")) == "/gcs/bucket/a/b"
+    assert str(local_path("a/b")) == "a/b"
+
+
+def test_examples_without_training_interactions_are_refused(tmp_path, examples, config, progress):
+    empty = Schema.read(examples)
+    empty = empty.model_copy(update={"counts": {**empty.counts, "train": 0}})
+    empty.write(tmp_path)
+    with pytest.raises(InputError, match="no training interactions"):
+        train(tmp_path, tmp_path / "training", config, progress)
