@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+ROOMS = ("preprocessing", "trainer", "serving", "pipelines")
 
 
 def version() -> str:
@@ -26,12 +27,10 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
-    packages=find_packages(
-        include=["preprocessing", "preprocessing.*", "trainer", "trainer.*"]
-        + ["serving", "serving.*", "pipelines", "pipelines.*"]
-    ),
+    packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
     install_requires=[
         "apache-beam[tfrecord]>=2.77,<3",
+        "fasteners>=0.19",
         "grpcio>=1.70",
         "numpy>=1.26",
         "platformdirs>=4",
