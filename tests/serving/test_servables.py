@@ -1,0 +1,113 @@
+import pytest
+
+from serving.errors import Code, ServingError
+from serving.saved_model import LoadedModel
+from serving.servables import Model, ModelConfig, State, VersionStatus
+
+
+@pytest.fixture
+def model(tmp_path, half_plus_two, publish):
+    publish(half_plus_two, tmp_path, 1)
+    model = Model(ModelConfig("m", str(tmp_path), load_retry_interval_s=0), LoadedModel)
+    model.refresh()
+    yield model
+    model.close()
+
+
+def states(model) -> dict[int, State]:
+    return {status.version: status.state for status in model.statuses()}
+
+
+def answers(servable) -> bool:
+    return servable.model.predict("", {"x": [2.0]})["y"].tolist() == [3.0]
+
+
+def test_the_newest_version_takes_over(model, tmp_path, half_plus_two, publish):
+    publish(half_plus_two, tmp_path, 2)
+    model.refresh()
+    assert states(model) == {2: State.AVAILABLE, 1: State.END}
+    with model.acquire() as servable:
+        assert servable.version == 2
+        assert answers(servable)
+
+
+def test_a_request_in_flight_keeps_its_version_open(model, tmp_path, half_plus_two, publish):
+    publish(half_plus_two, tmp_path, 2)
+    with model.acquire() as old:
+        model.refresh()
+        assert states(model) == {2: State.AVAILABLE, 1: State.UNLOADING}
+        assert answers(old)
+    assert states(model) == {2: State.AVAILABLE, 1: State.END}
+
+
+def test_a_broken_version_is_reported_and_the_old_one_keeps_serving(model, tmp_path, break_version):
+    break_version(tmp_path, 2)
+    model.refresh()
+    failed, serving = model.statuses()
+    assert (failed.version, failed.state) == (2, State.END)
+    assert failed.code != Code.OK
+    assert failed.message
+    assert serving == VersionStatus(1, State.AVAILABLE)
+    with model.acquire() as servable:
+        assert answers(servable)
+
+
+def test_a_version_that_was_copied_slowly_is_tried_again(
+    model, tmp_path, half_plus_two, publish, break_version
+):
+    break_version(tmp_path, 2)
+    model.refresh()
+    for name in ("variables", "saved_model.pb"):
+        source, target = half_plus_two / name, tmp_path / "2" / name
+        source_files = source.iterdir() if source.is_dir() else [source]
+        for file in source_files:
+            place = target / file.name if source.is_dir() else target
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(file.read_bytes())
+    model.refresh()
+    assert states(model) == {2: State.AVAILABLE, 1: State.END}
+
+
+def test_a_broken_version_is_given_up_after_the_retries(tmp_path, half_plus_two, publish):
+    publish(half_plus_two, tmp_path, 1)
+    tries = []
+
+    def load(folder):
+        tries.append(folder)
+        raise ServingError("no")
+
+    model = Model(ModelConfig("m", str(tmp_path), max_num_load_retries=2, load_retry_interval_s=0), load)
+    for _ in range(5):
+        model.refresh()
+    assert len(tries) == 3
+
+
+def test_the_older_version_comes_back_when_the_newest_is_taken_away(model, tmp_path, half_plus_two, publish):
+    publish(half_plus_two, tmp_path, 2)
+    model.refresh()
+    (tmp_path / "2").rename(tmp_path / ".withdrawn")
+    model.refresh()
+    assert states(model) == {2: State.END, 1: State.AVAILABLE}
+
+
+def test_a_base_path_that_vanishes_changes_nothing(model, tmp_path):
+    moved = tmp_path.with_name("moved")
+    tmp_path.rename(moved)
+    with pytest.raises(ServingError, match="Could not find base path"):
+        model.refresh()
+    with model.acquire() as servable:
+        assert answers(servable)
+    moved.rename(tmp_path)
+
+
+def test_a_policy_of_several_versions_serves_each(tmp_path, half_plus_two, publish):
+    for version in (1, 2, 3):
+        publish(half_plus_two, tmp_path, version)
+    model = Model(ModelConfig("m", str(tmp_path), policy=lambda found: {1, 2} & set(found)), LoadedModel)
+    model.refresh()
+    assert states(model) == {2: State.AVAILABLE, 1: State.AVAILABLE}
+    with model.acquire(1) as servable:
+        assert servable.version == 1
+    with pytest.raises(ServingError, match=r"^Servable not found for request: Specific\(m, 3\)$"):
+        model.acquire(3)
+    model.close()
