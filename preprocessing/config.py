@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from preprocessing.schema import Document
+from preprocessing.schema import Document, InputError, parse, read_mapping
 
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 """Column names become feature names of Examples and inputs of signatures."""
@@ -109,7 +109,9 @@ class Table(Document):
         try:
             "".encode(value)
         except LookupError:
-            raise ValueError(f"{value!r} is no encoding that Python knows; for example utf-8, latin-1, gb18030") from None
+            raise ValueError(
+                f"{value!r} is no encoding that Python knows; for example utf-8, latin-1, gb18030"
+            ) from None
         return value
 
     @property
@@ -118,12 +120,17 @@ class Table(Document):
         if self.format:
             return self.format
         suffix = Path(re.sub(r"\.gz$", "", self.path)).suffix.lstrip(".").lower()
-        return {"csv": "csv", "tsv": "tsv", "txt": "tsv", "jsonl": "jsonl", "parquet": "parquet"}.get(suffix, "")
+        return {"csv": "csv", "tsv": "tsv", "txt": "tsv", "jsonl": "jsonl", "parquet": "parquet"}.get(
+            suffix, ""
+        )
 
     @pydantic.model_validator(mode="after")
     def _format_is_known(self) -> Table:
         if not self.resolved_format:
-            raise ValueError(f"cannot tell the format of {self.path!r} by its ending; give format: csv, tsv, jsonl or parquet")
+            raise ValueError(
+                f"cannot tell the format of {self.path!r} by its ending; "
+                "give format: csv, tsv, jsonl or parquet"
+            )
         return self
 
 
@@ -137,7 +144,8 @@ class Interactions(Table):
     def _columns(cls, columns: dict[str, Column]) -> dict[str, Column]:
         ids = {name for name, column in columns.items() if isinstance(column, IdColumn)}
         if ids != {"user_id", "item_id"}:
-            raise ValueError(f"the columns of kind id must be user_id and item_id (found {', '.join(sorted(ids)) or 'none'})")
+            found = ", ".join(sorted(ids)) or "none"
+            raise ValueError(f"the columns of kind id must be user_id and item_id (found {found})")
         for kind in (TimeColumn, LabelColumn):
             names = [name for name, column in columns.items() if isinstance(column, kind)]
             if len(names) > 1:
@@ -256,7 +264,11 @@ class DataConfig(Document):
                 continue
             ids = [name for name, column in table.columns.items() if isinstance(column, IdColumn)]
             if ids != [f"{entity}_id"]:
-                raise ValueError(f"{entity}s.columns: exactly one column of kind id is needed, named {entity}_id (found {', '.join(ids) or 'none'})")
+                found = ", ".join(ids) or "none"
+                raise ValueError(
+                    f"{entity}s.columns: exactly one column of kind id is needed, named {entity}_id "
+                    f"(found {found})"
+                )
         timed = any(isinstance(column, TimeColumn) for column in self.interactions.columns.values())
         if isinstance(self.split, Temporal) and not timed:
             raise ValueError("split.kind: temporal needs a column of kind time in interactions.columns")
@@ -272,3 +284,18 @@ class DataConfig(Document):
     def needs_language_model(self) -> bool:
         """Whether any table has text."""
         return any(table is not None and table.text_columns for table in (self.items, self.users))
+
+
+def read_config(path: Path) -> tuple[str, DataConfig]:
+    """Reads the name and the `data:` section of a config; the other sections belong to other steps.
+
+    Raises:
+      InputError: no such file, no `data:` section, or something in it that is not allowed.
+    """
+    values = read_mapping(path)
+    if not isinstance(values.get("data"), dict):
+        raise InputError(f"{path}: the section data: is missing; it says where the tables are")
+    name = values.get("name", path.stem)
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{path}: name: a text is needed (found {name!r})")
+    return name, parse(DataConfig, values["data"], f"{path}: data")

@@ -1,0 +1,107 @@
+"""Interactions on their way through Beam: columns of many rows at a time, packed into bytes.
+
+One element a row would cost Beam more than the work itself, and its local runner keeps what it groups
+in memory, so elements are packed batches.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+LINE_BITS = 40
+"""A place is `file number << LINE_BITS | line`, so places sort as the rows stand in the input."""
+
+
+def pack(value: Any) -> bytes:
+    """Packs plain values and arrays."""
+    return pickle.dumps(value, protocol=5)
+
+
+def unpack(data: bytes) -> Any:
+    """Gives back what `pack` took."""
+    return pickle.loads(data)
+
+
+def place_of(file_number: int, line: int) -> int:
+    """Where a row stands in its table, as one number."""
+    return file_number << LINE_BITS | line
+
+
+def partition_of(name: str, partitions: int) -> int:
+    """Assigns an id to a partition, the same one on every machine."""
+    return zlib.crc32(name.encode("utf-8")) % partitions
+
+
+def strings(values: Iterable[str]) -> np.ndarray:
+    """Makes an array `[N]` of Python strings, which numpy would otherwise pad to one width."""
+    listed = list(values)
+    array = np.empty(len(listed), object)
+    array[:] = listed
+    return array
+
+
+@dataclass(frozen=True)
+class InteractionBatch:
+    """Interactions as columns.
+
+    Attributes:
+      users: `[N]`, ids.
+      items: `[N]`, ids.
+      times: `[N]`, milliseconds since 1970; zeros without a time column.
+      labels: `[N]`; zeros without a label column.
+      places: `[N]`, see `place_of`.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    times: np.ndarray
+    labels: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, rows: list[tuple[str, str, int, float, int]]) -> InteractionBatch:
+        """Turns rows (user, item, time, label, place) into columns."""
+        users, items, times, labels, places = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+        return cls(
+            strings(users),
+            strings(items),
+            np.array(times, np.int64),
+            np.array(labels, np.float64),
+            np.array(places, np.int64),
+        )
+
+    @classmethod
+    def joined(cls, batches: Iterable[InteractionBatch]) -> InteractionBatch:
+        """Puts batches one after the other."""
+        listed = list(batches) or [cls.of([])]
+        return cls(
+            *(np.concatenate([getattr(batch, field.name) for batch in listed]) for field in fields(cls))
+        )
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> InteractionBatch:
+        """Gives back what `packed` made."""
+        return cls(*unpack(data))
+
+    def packed(self) -> bytes:
+        """Packs the columns."""
+        return pack(tuple(getattr(self, field.name) for field in fields(self)))
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def at(self, rows: np.ndarray) -> InteractionBatch:
+        """Chooses rows by a mask or by their numbers."""
+        return InteractionBatch(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def by_partition(self, partitions: int) -> Iterator[tuple[int, InteractionBatch]]:
+        """Divides the rows by the partition of their user."""
+        numbers = np.array([partition_of(user, partitions) for user in self.users], np.int64)
+        for number in np.unique(numbers).tolist():
+            yield number, self.at(numbers == number)

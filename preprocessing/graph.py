@@ -1,0 +1,271 @@
+"""Lays the Beam graph: which step's output is which step's input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.pvalue import AsIter, AsSingleton
+
+from preprocessing import example_steps, steps
+from preprocessing.batches import pack, unpack
+from preprocessing.config import Entities, Temporal
+from preprocessing.entities import by_falling_count, count_values, first_unseen, index_ids, vocabulary_file
+from preprocessing.filters import k_core
+from preprocessing.histories import merge_facts
+from preprocessing.plan import Plan
+from preprocessing.schema import PARTS, RESERVED
+from preprocessing.sources import Source
+from preprocessing.split import temporal_cuts
+from preprocessing.steps import COUNTS, FACTS, ITEMS, REJECTED, USERS
+from preprocessing.write import shard_names, write_quarantine, write_summary, write_text
+
+INDEX_ROWS = 10_000
+"""Items that have no table are handed on so many at a time."""
+
+
+class Graph:
+    """Lays the graph of one run; `lay` is called once.
+
+    Args:
+      root: the folder that the files are written to, any path that Beam writes.
+    """
+
+    def __init__(self, pipeline: beam.Pipeline, plan: Plan, root: str):
+        self._pipeline = pipeline
+        self._plan = plan
+        self._root = root
+        self._counts: list[beam.PCollection] = []
+        self._rejected: list[beam.PCollection] = []
+
+    def lay(self) -> None:
+        """Lays all steps, from the tables to the summary."""
+        plan = self._plan
+        item_rows = self._entities(plan.items) if plan.items else None
+        user_rows = self._entities(plan.users) if plan.users else None
+        batches = self._interactions(item_rows)
+        if plan.config.filters.k_core:
+            core = AsSingleton(self._k_core(batches, plan.config.filters.k_core))
+            batches = self._step("KeepCoreInteractions", batches, steps.KeepCoreInteractions(), core)
+            item_rows = item_rows and self._step(
+                "KeepCoreItems", item_rows, steps.KeepCoreEntities("items"), core
+            )
+            user_rows = user_rows and self._step(
+                "KeepCoreUsers", user_rows, steps.KeepCoreEntities("users"), core
+            )
+        histories = self._histories(batches)
+        items = self._index("items", histories[ITEMS], item_rows)
+        users = self._index("users", histories[USERS], user_rows)
+        item_values = self._vocabularies("items", plan.config.items, item_rows)
+        user_values = self._vocabularies("users", plan.config.users, user_rows)
+        if item_rows is None:
+            item_rows = items | "ItemsWithoutTable" >> beam.FlatMap(_rows_of_index)
+        examples = [
+            self._interaction_examples(histories.histories, items, users),
+            self._item_examples(item_rows, items, item_values),
+            self._user_examples(histories.histories, user_rows, users, items, user_values),
+        ]
+        self._summary(self._written(examples), histories[FACTS], items, users, item_values, user_values)
+
+    def _step(self, label: str, rows: beam.PCollection, step: beam.DoFn, *sides: Any) -> beam.PCollection:
+        """Adds a step, keeps what it counts and rejects, and gives its main output."""
+        outputs = rows | label >> beam.ParDo(step, *sides).with_outputs(COUNTS, REJECTED, main="main")
+        self._counts.append(outputs[COUNTS])
+        self._rejected.append(outputs[REJECTED])
+        return outputs.main
+
+    def _gather(
+        self, label: str, function: Callable[..., Any], *inputs: beam.PCollection
+    ) -> beam.PCollection:
+        """Calls `function` once with all elements of each input; its result is the one element."""
+        return (
+            self._pipeline
+            | f"{label}Once" >> beam.Create([0], reshuffle=False)
+            | label >> beam.Map(lambda _, *elements: function(*elements), *map(AsIter, inputs))
+        )
+
+    def _blocks(self, source: Source) -> beam.PCollection:
+        files = self._pipeline | f"Files/{source.name}" >> beam.Create(range(len(source.files)))
+        blocks = self._step(f"Read/{source.name}", files, steps.ReadBlocks(source))
+        # One file is read by one worker; from here on its blocks are shared.
+        return blocks | f"Share/{source.name}" >> beam.Reshuffle()
+
+    def _entities(self, source: Source) -> beam.PCollection:
+        name = source.name
+        rows = self._step(
+            f"Check/{name}", self._blocks(source), steps.CheckEntities(source, self._plan.partitions)
+        )
+        grouped = rows | f"GroupById/{name}" >> beam.GroupByKey()
+        return self._step(f"DropDuplicates/{name}", grouped, steps.DropDuplicates(source))
+
+    def _interactions(self, item_rows: beam.PCollection | None) -> beam.PCollection:
+        source = self._plan.interactions
+        check = steps.CheckInteractions(source, self._plan.config.filters.minimum_label)
+        known = [AsSingleton(self._gather("KnownItems", _ids_of, item_rows))] if item_rows else []
+        return self._step("Check/interactions", self._blocks(source), check, *known)
+
+    def _k_core(self, batches: beam.PCollection, k: int) -> beam.PCollection:
+        pairs = batches | "HashPairs" >> beam.Map(steps.hashed_pairs)
+        return self._gather("KCore", lambda chunks: _core_of(chunks, k), pairs)
+
+    def _histories(self, batches: beam.PCollection) -> Any:
+        split, partitions = self._plan.config.split, self._plan.partitions
+        cuts = []
+        if isinstance(split, Temporal):
+            times = batches | "CountTimes" >> beam.Map(steps.counted_times)
+            cuts = [AsSingleton(self._gather("Cuts", lambda chunks: _cuts_of(chunks, split), times))]
+        outputs = (
+            batches
+            | "PartitionByUser" >> beam.FlatMap(steps.partitioned, partitions)
+            | "GroupByUser" >> beam.GroupByKey()
+            | "BuildHistories"
+            >> beam.ParDo(steps.BuildHistories(split), *cuts).with_outputs(
+                COUNTS, ITEMS, USERS, FACTS, main="histories"
+            )
+        )
+        self._counts.append(outputs[COUNTS])
+        return outputs
+
+    def _index(self, name: str, counts: beam.PCollection, rows: beam.PCollection | None) -> beam.PCollection:
+        known = (
+            [counts] if rows is None else [counts, rows | f"Untrained/{name}" >> beam.Map(steps.zero_counts)]
+        )
+        merged = known | f"Known/{name}" >> beam.Flatten(pipeline=self._pipeline)
+        index = self._gather(f"Index/{name}", lambda chunks: index_ids(steps.merged_counts(chunks)), merged)
+        root = self._root
+        _ = index | f"WriteIndex/{name}" >> beam.Map(lambda ids: write_text(root, vocabulary_file(name), ids))
+        return index
+
+    def _vocabularies(
+        self, name: str, table: Entities | None, rows: beam.PCollection | None
+    ) -> beam.PCollection:
+        counts = []
+        if table is not None and rows is not None:
+            counts = [
+                rows | f"CountValues/{name}" >> beam.Map(lambda row: count_values(table, unpack(row[1])))
+            ]
+        merged = counts | f"Values/{name}" >> beam.Flatten(pipeline=self._pipeline)
+        vocabularies = self._gather(f"Vocabularies/{name}", _vocabularies_of, merged)
+        root = self._root
+        _ = vocabularies | f"WriteVocabularies/{name}" >> beam.Map(
+            lambda found: _write_vocabularies(root, name, found)
+        )
+        return vocabularies
+
+    def _interaction_examples(
+        self, histories: beam.PCollection, items: beam.PCollection, users: beam.PCollection
+    ) -> beam.PCollection:
+        plan = self._plan
+        step = example_steps.InteractionExamples(
+            plan.config.window, plan.shards, plan.label is not None, plan.has_time
+        )
+        return self._step("InteractionExamples", histories, step, AsSingleton(items), AsSingleton(users))
+
+    def _item_examples(
+        self, rows: beam.PCollection, items: beam.PCollection, values: beam.PCollection
+    ) -> beam.PCollection:
+        step = example_steps.ItemExamples(self._plan, self._plan.config.items)
+        return self._step("ItemExamples", rows, step, AsSingleton(items), AsSingleton(values))
+
+    def _user_examples(
+        self,
+        histories: beam.PCollection,
+        rows: beam.PCollection | None,
+        users: beam.PCollection,
+        items: beam.PCollection,
+        values: beam.PCollection,
+    ) -> beam.PCollection:
+        inputs = {"histories": histories} | ({} if rows is None else {"rows": rows})
+        joined = inputs | "JoinUsers" >> beam.CoGroupByKey(pipeline=self._pipeline)
+        sides = AsSingleton(users), AsSingleton(items), AsSingleton(values)
+        return self._step(
+            "UserExamples", joined, example_steps.UserExamples(self._plan, self._plan.config.users), *sides
+        )
+
+    def _written(self, examples: list[beam.PCollection]) -> beam.PCollection:
+        # Every file is there, even one without Examples.
+        names = [name for files in shard_names(self._plan.shards).values() for name in files]
+        empty = self._pipeline | "EveryShard" >> beam.Create([(name, pack([])) for name in names])
+        return (
+            [*examples, empty]
+            | "Examples" >> beam.Flatten()
+            | "GroupByShard" >> beam.GroupByKey()
+            | "WriteShard" >> beam.ParDo(example_steps.WriteShard(self._root))
+        )
+
+    def _summary(self, shards: beam.PCollection, facts: beam.PCollection, *indices: beam.PCollection) -> None:
+        root = self._root
+        rejected = self._rejected | "Rejected" >> beam.Flatten()
+        rejections = self._gather(
+            "WriteQuarantine",
+            lambda chunks: write_quarantine(root, (row for chunk in chunks for row in unpack(chunk))),
+            rejected,
+        )
+        counts = self._counts | "Counts" >> beam.Flatten()
+        self._gather(
+            "WriteSummary",
+            lambda *inputs: write_summary(root, _summary_of(*map(list, inputs))),
+            *(counts, rejections, shards, facts, *indices),
+        )
+
+
+def _write_vocabularies(root: str, name: str, vocabularies: Mapping[str, Mapping[str, int]]) -> None:
+    for column, values in vocabularies.items():
+        write_text(root, vocabulary_file(name, column), values)
+
+
+def _ids_of(chunks: Iterable[tuple[int, bytes]]) -> dict[str, None]:
+    return {name: None for _, chunk in chunks for name, _ in unpack(chunk)}
+
+
+def _rows_of_index(index: Mapping[str, Any]) -> Iterator[tuple[int, bytes]]:
+    names = list(index)
+    for start in range(0, len(names), INDEX_ROWS):
+        yield start, pack([(name, ()) for name in names[start : start + INDEX_ROWS]])
+
+
+def _core_of(chunks: Iterable[bytes], k: int) -> tuple[bytes, bytes]:
+    users, items = np.concatenate([np.empty((2, 0), np.uint64), *map(unpack, chunks)], axis=1)
+    kept_users, kept_items = k_core(users, items, k)
+    return pack(kept_users), pack(kept_items)
+
+
+def _cuts_of(chunks: Iterable[bytes], split: Temporal) -> tuple[int, int]:
+    times, counts = np.concatenate([np.empty((2, 0), np.int64), *map(unpack, chunks)], axis=1)
+    return temporal_cuts(times, counts, split.validation, split.test)
+
+
+def _vocabularies_of(chunks: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    totals: dict[str, dict[str, int]] = {}
+    for columns in chunks:
+        for column, counts in columns.items():
+            total = totals.setdefault(column, {})
+            for value, count in counts.items():
+                total[value] = total.get(value, 0) + count
+    return {
+        column: {value: number for number, value in enumerate(by_falling_count(counts), start=RESERVED)}
+        for column, counts in sorted(totals.items())
+    }
+
+
+def _summary_of(
+    counts: list[Any], rejections: list[Any], shards: list[Any], facts: list[bytes], *indices: list[Any]
+) -> dict[str, Any]:
+    items, users, item_values, user_values = (elements[0] for elements in indices)
+    written = dict(shards)
+    return {
+        "counts": sorted(counts),
+        "rejections": rejections[0],
+        "examples": {
+            part: sum(n for name, n in written.items() if name.startswith(f"{part}-")) for part in PARTS
+        },
+        "facts": merge_facts([unpack(chunk) for chunk in facts]),
+        "items": {"size": len(items), "first_unseen": first_unseen(items), "values": _sizes(item_values)},
+        "users": {"size": len(users), "first_unseen": first_unseen(users), "values": _sizes(user_values)},
+    }
+
+
+def _sizes(vocabularies: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {column: len(values) for column, values in vocabularies.items()}

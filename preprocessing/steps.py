@@ -1,0 +1,241 @@
+"""The Beam DoFns: each unpacks batches, lets the plain functions work, and packs what comes out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.pvalue import TaggedOutput
+
+from preprocessing.batches import InteractionBatch, pack, partition_of, place_of, unpack
+from preprocessing.config import LeaveLast, Random, Temporal
+from preprocessing.entities import Row
+from preprocessing.filters import among, hash_ids
+from preprocessing.histories import (
+    build_histories,
+    facts_of,
+)
+from preprocessing.records import Record
+from preprocessing.rows import RowError, RowReader, check_entity, check_interaction
+from preprocessing.sources import Source, SourceFile, read_records
+from preprocessing.write import Rejection
+
+BLOCK_ROWS = 4096
+BLOCK_CHARACTERS = 2**20
+"""A block of raw rows ends at whichever comes first."""
+
+COUNTS, REJECTED, FACTS, ITEMS, USERS = "counts", "rejected", "facts", "items", "users"
+"""Side outputs."""
+
+UNKNOWN_ITEM = "item_id is not in the items table"
+
+
+def count(table: str, what: str, name: str, rows: int) -> TaggedOutput:
+    """Reports rows of a table: (table, read | kept | filtered, by which rule, how many)."""
+    return TaggedOutput(COUNTS, (table, what, name, rows))
+
+
+class ReadBlocks(beam.DoFn):
+    """Reads the file of a number into blocks (file number, packed records)."""
+
+    def __init__(self, source: Source):
+        self._source = source
+
+    def process(self, file_number: int) -> Iterator[Any]:
+        """Yields blocks as the file is read; no more than one is held."""
+        block: list[tuple[int, str, str]] = []
+        characters = rows = 0
+        for record in read_records(self._source, self._source.files[file_number]):
+            block.append((record.line, record.raw, record.fault))
+            characters += len(record.raw)
+            if len(block) == BLOCK_ROWS or characters >= BLOCK_CHARACTERS:
+                rows += len(block)
+                yield file_number, pack(block)
+                block, characters = [], 0
+        if block:
+            yield file_number, pack(block)
+        yield count(self._source.name, "read", "", rows + len(block))
+
+
+class _CheckRows(beam.DoFn):
+    """Checks a block's rows one by one and sends those that are rejected aside."""
+
+    def __init__(self, source: Source):
+        self._source = source
+
+    def _checked(
+        self, block: tuple[int, bytes], rejections: list[Rejection], check: Any
+    ) -> Iterator[tuple[Record, Any]]:
+        file = self._source.files[block[0]]
+        reader = RowReader(self._source, file)
+        for record in map(Record._make, unpack(block[1])):
+            try:
+                yield record, check(reader.cells(record))
+            except RowError as error:
+                rejections.append(rejection(self._source, file, record.line, record.raw, error))
+
+
+def rejection(source: Source, file: SourceFile, line: int, raw: str, error: RowError) -> Rejection:
+    """Writes down why a row is rejected."""
+    return Rejection(source.name, file.number, line, file.name, error.reason, error.kind, raw)
+
+
+class CheckInteractions(_CheckRows):
+    """Turns blocks of raw interactions into packed batches."""
+
+    def __init__(self, source: Source, minimum_label: float | None):
+        super().__init__(source)
+        self._minimum_label = minimum_label
+
+    def process(
+        self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None = None
+    ) -> Iterator[Any]:
+        """Yields one batch a block; `known_items` are the ids of the items table, if there is one."""
+
+        def check(cells: list[str]) -> Any:
+            row = check_interaction(self._source, cells)
+            if known_items is not None and row.item not in known_items:
+                raise RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
+            return row
+
+        rejections: list[Rejection] = []
+        rows, low = [], 0
+        for record, row in self._checked(block, rejections, check):
+            if self._minimum_label is not None and row.label < self._minimum_label:
+                low += 1
+            else:
+                rows.append((*row, place_of(block[0], record.line)))
+        yield InteractionBatch.of(rows).packed()
+        if rejections:
+            yield TaggedOutput(REJECTED, pack(rejections))
+        if low:
+            yield count(self._source.name, "filtered", "minimum_label", low)
+
+
+class CheckEntities(_CheckRows):
+    """Turns blocks of raw items or users into (partition, packed rows with their places)."""
+
+    def __init__(self, source: Source, partitions: int):
+        super().__init__(source)
+        self._partitions = partitions
+        self._id_place = list(source.columns).index(f"{source.name.removesuffix('s')}_id")
+
+    def process(self, block: tuple[int, bytes]) -> Iterator[Any]:
+        """Yields each partition's rows: (id, file number, line, cells, raw row)."""
+        rejections: list[Rejection] = []
+        partitions = defaultdict(list)
+        for record, cells in self._checked(
+            block, rejections, lambda cells: check_entity(self._source, cells)
+        ):
+            name = cells[self._id_place]
+            partitions[partition_of(name, self._partitions)].append(
+                (name, block[0], record.line, cells, record.raw)
+            )
+        for partition, rows in partitions.items():
+            yield partition, pack(rows)
+        if rejections:
+            yield TaggedOutput(REJECTED, pack(rejections))
+
+
+class DropDuplicates(beam.DoFn):
+    """Keeps the first row of each id, gives (partition, packed rows) sorted by id."""
+
+    def __init__(self, source: Source):
+        self._source = source
+
+    def process(self, group: tuple[int, Iterable[bytes]]) -> Iterator[Any]:
+        """Sends every further row of an id to quarantine, with the place of the first."""
+        partition, chunks = group
+        firsts: dict[str, tuple[int, int]] = {}
+        kept: list[Row] = []
+        rejections = []
+        for name, number, line, cells, raw in sorted(row for chunk in chunks for row in unpack(chunk)):
+            if name not in firsts:
+                firsts[name] = number, line
+                kept.append((name, cells))
+            else:
+                first_number, first_line = firsts[name]
+                place = f"{self._source.files[first_number].name}:{first_line}"
+                error = RowError(f"duplicate of {place}", "duplicate")
+                rejections.append(rejection(self._source, self._source.files[number], line, raw, error))
+        yield partition, pack(kept)
+        if rejections:
+            yield TaggedOutput(REJECTED, pack(rejections))
+
+
+class KeepCoreInteractions(beam.DoFn):
+    """Leaves out the interactions of users and items outside the k-core."""
+
+    def process(self, data: bytes, core: tuple[bytes, bytes]) -> Iterator[Any]:
+        """Yields the batch without them."""
+        users, items = map(unpack, core)
+        batch = InteractionBatch.unpacked(data)
+        stays = among(hash_ids(batch.users), users) & among(hash_ids(batch.items), items)
+        yield batch.at(stays).packed()
+        yield count("interactions", "filtered", "k_core", int((~stays).sum()))
+
+
+class KeepCoreEntities(beam.DoFn):
+    """Leaves out the rows of a table of items or users that are outside the k-core."""
+
+    def __init__(self, table: str):
+        self._table = table
+
+    def process(self, group: tuple[int, bytes], core: tuple[bytes, bytes]) -> Iterator[Any]:
+        """Yields the partition's rows without them."""
+        rows: list[Row] = unpack(group[1])
+        stays = among(hash_ids(name for name, _ in rows), unpack(core[("users", "items").index(self._table)]))
+        yield group[0], pack([row for row, stay in zip(rows, stays, strict=True) if stay])
+        yield count(self._table, "filtered", "k_core", int((~stays).sum()))
+
+
+class BuildHistories(beam.DoFn):
+    """Joins the batches of a partition into (partition, packed histories)."""
+
+    def __init__(self, split: LeaveLast | Temporal | Random):
+        self._split = split
+
+    def process(
+        self, group: tuple[int, Iterable[bytes]], cuts: tuple[int, int] | None = None
+    ) -> Iterator[Any]:
+        """Yields the histories, and aside what is counted of items, users and everything else."""
+        rows = InteractionBatch.joined(map(InteractionBatch.unpacked, group[1]))
+        histories = build_histories(rows, self._split, cuts)
+        yield group[0], pack(histories)
+        yield TaggedOutput(ITEMS, pack(histories.train_counts(histories.rows.items)))
+        yield TaggedOutput(USERS, pack(histories.train_counts(histories.rows.users)))
+        yield TaggedOutput(FACTS, pack(facts_of(histories)))
+        yield count("interactions", "kept", "", len(rows))
+
+
+def merged_counts(chunks: Iterable[bytes]) -> dict[str, int]:
+    """Adds up packed counts by name."""
+    total: Counter[str] = Counter()
+    for chunk in chunks:
+        total.update(unpack(chunk))
+    return dict(total)
+
+
+def zero_counts(group: tuple[int, bytes]) -> bytes:
+    """Gives every id of a partition's rows the count 0, so that it is known."""
+    return pack({name: 0 for name, _ in unpack(group[1])})
+
+
+def partitioned(data: bytes, partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Divides a packed batch by the partition of the users."""
+    for partition, batch in InteractionBatch.unpacked(data).by_partition(partitions):
+        yield partition, batch.packed()
+
+
+def hashed_pairs(data: bytes) -> bytes:
+    """Hashes the users and items of a batch, `[2, N]`."""
+    batch = InteractionBatch.unpacked(data)
+    return pack(np.stack([hash_ids(batch.users), hash_ids(batch.items)]))
+
+
+def counted_times(data: bytes) -> bytes:
+    """Counts the distinct times of a batch, `[2, T]`."""
+    return pack(np.stack(np.unique(InteractionBatch.unpacked(data).times, return_counts=True)))

@@ -1,0 +1,138 @@
+"""Joins cells into one text and cuts it into the language model's tokens."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from preprocessing.assets import resolve_path
+from preprocessing.config import Entities, LanguageModelSource, MultiColumn
+from preprocessing.rows import WHITESPACE
+from preprocessing.schema import InputError, LanguageModel, Text, TextColumn, read_mapping
+
+FOLDER = "language_model"
+NEEDED = ("config.json", "vocab.txt", "model.safetensors")
+OPTIONAL = ("tokenizer_config.json",)
+
+
+def text_of(table: Entities, max_tokens: int) -> Text | None:
+    """Describes how a table's columns join into a text, None when it has no text."""
+    columns = []
+    for name in table.text_columns:
+        column = table.columns[name]
+        columns.append(
+            TextColumn(name=name, separator=column.separator if isinstance(column, MultiColumn) else None)
+        )
+    return Text(columns=tuple(columns), max_tokens=max_tokens) if columns else None
+
+
+def join_text(text: Text, cells: Sequence[str]) -> str:
+    """Joins the cells of `text.columns`, in that order, by the rule that `Text` states."""
+    parts = []
+    for column, cell in zip(text.columns, cells, strict=True):
+        if column.separator:
+            values = (value.strip(WHITESPACE) for value in cell.split(column.separator))
+            cell = ", ".join(value for value in values if value)
+        parts.append(cell.strip(WHITESPACE))
+    return ". ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class LanguageModelFolder:
+    """A checked folder with a BERT checkpoint."""
+
+    name: str
+    path: Path
+    vocabulary: tuple[str, ...]
+    lower_case: bool
+
+    def copy_into(self, examples: Path) -> LanguageModel:
+        """Copies what the trainer needs beside the Examples."""
+        target = examples / FOLDER
+        target.mkdir()
+        for name in (*NEEDED, *OPTIONAL):
+            if (self.path / name).exists():
+                shutil.copyfile(self.path / name, target / name)
+        return LanguageModel(
+            name=self.name, folder=FOLDER, vocabulary_size=len(self.vocabulary), lower_case=self.lower_case
+        )
+
+
+def find_language_model(source: LanguageModelSource, base: Path) -> LanguageModelFolder:
+    """Finds and checks the language model.
+
+    Raises:
+      InputError: a file is missing, the checkpoint is no BERT, or its parts do not fit together.
+    """
+    where = f"language_model: {source.path}"
+    folder = Path(resolve_path(source.path, base))
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{where}: the folder {folder} has no {', '.join(missing)}")
+    config = read_mapping(folder / "config.json")
+    if config.get("model_type") != "bert":
+        raise InputError(
+            f"{where}: model_type in config.json must be 'bert' (found {config.get('model_type')!r})"
+        )
+    vocabulary = _read_vocabulary(folder / "vocab.txt", where)
+    if len(vocabulary) != config.get("vocab_size"):
+        raise InputError(
+            f"{where}: vocab.txt has {len(vocabulary)} lines, but vocab_size in config.json is "
+            f"{config.get('vocab_size')}"
+        )
+    positions = config.get("max_position_embeddings", 512)
+    if source.max_tokens > positions:
+        raise InputError(
+            f"{where}: max_tokens is {source.max_tokens}, but the model has only {positions} positions"
+        )
+    tokenizer = folder / "tokenizer_config.json"
+    lower_case = read_mapping(tokenizer).get("do_lower_case", True) if tokenizer.exists() else True
+    name = source.path.removeprefix("asset://").rstrip("/").rsplit("/", 1)[-1]
+    return LanguageModelFolder(name, folder, tuple(vocabulary), bool(lower_case))
+
+
+def _read_vocabulary(path: Path, where: str) -> list[str]:
+    try:
+        lines = path.read_bytes().decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: vocab.txt: {error}") from None
+    tokens = [line.rstrip("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+    absent = [token for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]") if token not in tokens]
+    if absent:
+        raise InputError(f"{where}: vocab.txt lacks {', '.join(absent)}")
+    return tokens
+
+
+class Tokenizer:
+    """BERT's word pieces, `[CLS]` and `[SEP]` included.
+
+    Args:
+      vocabulary: the tokens in the order of their ids.
+    """
+
+    def __init__(self, vocabulary: Sequence[str], lower_case: bool, max_tokens: int):
+        import tempfile
+
+        from transformers import BertTokenizerFast
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "vocab.txt"
+            path.write_bytes("".join(f"{token}\n" for token in vocabulary).encode("utf-8"))
+            self._tokenizer = BertTokenizerFast(str(path), do_lower_case=lower_case)
+        self._max_tokens = max_tokens
+
+    def __call__(self, texts: list[str]) -> list[list[int]]:
+        """Gives the token ids of each text, at most `max_tokens` of them."""
+        if not texts:
+            return []
+        encoded = self._tokenizer(
+            texts,
+            truncation=True,
+            max_length=self._max_tokens,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        ids: list[list[int]] = encoded["input_ids"]
+        return ids

@@ -1,0 +1,84 @@
+"""What goes wrong in a step comes out as one readable error, and a run that is killed leaves nothing half."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+
+from preprocessing.runner import PipelineError, WorkerLostError, run_pipeline
+from preprocessing.schema import InputError
+
+KILLED = """
+import sys
+from pathlib import Path
+from preprocessing.config import DataConfig
+from preprocessing.pipeline import preprocess
+
+columns = {"user_id": {"kind": "id"}, "item_id": {"kind": "id"}}
+config = DataConfig.model_validate({"interactions": {"path": "interactions.csv", "columns": columns}})
+folder = Path(sys.argv[1])
+preprocess(config, "killed", folder, folder / "examples")
+"""
+
+
+def run_one_step(function: Any, workers: int = 1) -> None:
+    run_pipeline(lambda pipeline: pipeline | beam.Create([1]) | "Divide" >> beam.Map(function), workers, ())
+
+
+def refuse(_: int) -> None:
+    raise InputError("items: a.csv: broken\nusers: b.csv: broken")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_input_error_of_a_step_stays_one(workers: int) -> None:
+    with pytest.raises(InputError) as error:
+        run_one_step(refuse, workers)
+    assert str(error.value) == "items: a.csv: broken\nusers: b.csv: broken"
+
+
+def test_another_error_of_a_step_is_one_line() -> None:
+    with pytest.raises(PipelineError) as error:
+        run_one_step(lambda value: value / 0)
+    assert str(error.value) == "ZeroDivisionError: division by zero (in the step Divide)"
+
+
+def test_a_worker_that_dies_ends_the_run() -> None:
+    with pytest.raises(WorkerLostError, match=r"exit code 7\)"):
+        run_one_step(lambda _: os._exit(7), workers=2)
+
+
+def test_beam_options_win() -> None:
+    with pytest.raises(PipelineError, match="NoSuchRunner"):
+        run_pipeline(lambda pipeline: None, 1, ["--runner=NoSuchRunner"])
+
+
+def test_a_killed_run_leaves_the_output_as_it_was(project: Any) -> None:
+    rows = "".join(f"u{number % 5000},i{number % 777}\n" for number in range(200_000))
+    project.write("interactions.csv", "user_id,item_id\n" + rows)
+    project.write("examples/earlier", "an earlier run")
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(project.folder)], cwd=Path.cwd())
+    scratch = project.folder / ".examples.partial"
+    try:
+        while not scratch.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.5)
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert scratch.exists()
+    assert [path.name for path in project.output.iterdir()] == ["earlier"]
+    project.write("interactions.csv", "user_id,item_id\nu,i\n")
+    columns = {"user_id": {"kind": "id"}, "item_id": {"kind": "id"}}
+    examples = project.preprocess({"columns": columns})
+    assert examples.schema.counts["train"] == 1
+    assert not scratch.exists()
