@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from pipelines import __version__
+from pipelines.cli import assets, evaluate, preprocess, recommend, run, serve, train
+
 app = typer.Typer(
     name="tandem",
-    help="A text-aware recommender on TensorFlow: from raw tables to recommendations over gRPC.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -16,12 +19,42 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tandem {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def tandem(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A text-aware recommender on TensorFlow: from raw tables to recommendations over gRPC.
+
+    Start with `tandem run --config configs/movielens-100k.yaml`, which does all the steps; each is a
+    command of its own too.
+    """
+
+
+# In the order in which data flows; --help shows them so.
+app.command()(run.run)
+app.add_typer(assets.app, name="assets")
+app.command()(preprocess.preprocess)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(serve.serve)
+app.command()(recommend.recommend)
+
+
 def main() -> None:
     """Runs the command line; what the user can mend is one clear message and exit status 2."""
     from preprocessing.schema import InputError
+    from serving.errors import ServingError
 
     try:
         app()
-    except InputError as error:
+    except (InputError, ServingError) as error:
         print(f"tandem: error: {error}", file=sys.stderr)
         sys.exit(2)

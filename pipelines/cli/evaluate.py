@@ -1,0 +1,109 @@
+"""`tandem evaluate`: judges an exported model as a client sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from preprocessing.schema import InputError
+
+if TYPE_CHECKING:
+    from serving.predictor import Predictor
+
+CALL_SECONDS = 120.0
+"""A call asks for many users at once, and the first one also warms the model up."""
+
+
+class HeldOutPart(str, Enum):
+    """The parts of a split that nothing is trained on."""
+
+    validation = "validation"
+    test = "test"
+
+
+def evaluate(
+    examples: Annotated[
+        Path, typer.Option("--examples", help="The examples folder that the model was trained on.")
+    ],
+    model: Annotated[
+        str,
+        typer.Option("--model", help="A SavedModel, or a folder of versions, of which the newest is taken."),
+    ] = "",
+    server: Annotated[
+        str, typer.Option("--server", help="A running server, as `host:port`, instead of a model.")
+    ] = "",
+    model_name: Annotated[
+        str, typer.Option("--model_name", help="The model's name on the server.")
+    ] = "tandem",
+    part: Annotated[HeldOutPart, typer.Option("--part", help="What to judge by.")] = HeldOutPart.test,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Also write the numbers here, as JSON.")
+    ] = None,
+) -> None:
+    """Compares a model with popularity, EASE and user-plus-item biases on the same split.
+
+    The model is asked through its signatures alone, as any client would. The whole catalogue is ranked
+    for each held-out interaction, the user's history left out; ties count half, nothing is sampled.
+
+    Examples: `tandem evaluate --model runs/shop/model --examples runs/shop/examples`,
+    `tandem evaluate --server localhost:8500 --examples runs/shop/examples --output metrics.json`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it on import
+    from pipelines.evaluation.judge import judge
+
+    if bool(model) == bool(server):
+        raise InputError("give either --model (a folder) or --server (host:port)")
+    with (
+        _connected(server, model_name) if server else _loaded(model) as predictor,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        report = judge(predictor, examples, part.value, progress)
+    if output is not None:
+        report.write(output)
+    report.print(Console())
+
+
+def saved_model_folder(path: str) -> str:
+    """The folder to load: the path itself, or the newest version below it.
+
+    Raises:
+      InputError: there is neither.
+    """
+    import tensorflow as tf
+
+    from serving import versions
+
+    if tf.io.gfile.exists(f"{path}/saved_model.pb"):
+        return path
+    if not tf.io.gfile.isdir(path):
+        raise InputError(f"--model {path}: no such folder")
+    found = versions.find(path)
+    if not found:
+        raise InputError(
+            f"--model {path}: neither a SavedModel nor a folder of versions; `tandem train` exports one"
+        )
+    return found[max(found)]
+
+
+@contextlib.contextmanager
+def _loaded(path: str) -> Iterator[Predictor]:
+    from serving.saved_model import LoadedModel
+
+    with contextlib.closing(LoadedModel(saved_model_folder(path))) as model:
+        yield model
+
+
+@contextlib.contextmanager
+def _connected(target: str, model_name: str) -> Iterator[Predictor]:
+    from serving.client import Client
+
+    with Client(target, model_name, CALL_SECONDS) as client:
+        yield client

@@ -1,0 +1,1 @@
+"""Judges an exported model as a client sees it, beside simple peers on the same split."""

@@ -1,0 +1,128 @@
+"""Reads a split's examples into plain arrays: what peers are fitted on, and what everybody is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from preprocessing.schema import Entity, InputError, Schema, read_vocabulary
+from preprocessing.schema.examples import read_batches
+
+Indices = npt.NDArray[np.int64]
+HeldOut = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """The training interactions, a user's oldest first.
+
+    Attributes:
+      user, item: `[I]` indices.
+      label: `[I]`, or None when the data set has no labels.
+    """
+
+    user: Indices
+    item: Indices
+    label: np.ndarray | None
+
+    def histories(self, users: int) -> list[Indices]:
+        """The items of each user index below `users`."""
+        order = np.argsort(self.user, kind="stable")
+        ends = np.cumsum(np.bincount(self.user, minlength=users))
+        return np.split(self.item[order], ends[:-1])
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The held-out targets of a part, each case one user at one moment.
+
+    A case that holds the same item twice counts it once, with the newest label.
+
+    Attributes:
+      user: `[C]` indices.
+      history: for each case the items before the cut, oldest first.
+      target, case: `[T]`, the held-out items and the number of the case that each belongs to, rising.
+      label: `[T]`, or None when the data set has no labels.
+    """
+
+    user: Indices
+    history: tuple[Indices, ...]
+    target: Indices
+    case: Indices
+    label: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def batches(self, size: int) -> Iterator[tuple[slice, slice]]:
+        """Slices of up to `size` cases, each with the slice of the targets that belong to them."""
+        for begin in range(0, len(self), size):
+            end = min(begin + size, len(self))
+            first, last = np.searchsorted(self.case, [begin, end])
+            yield slice(begin, end), slice(int(first), int(last))
+
+
+def read_interactions(examples: Path, schema: Schema) -> Interactions:
+    """Reads the training part."""
+    windows = list(read_batches(examples, schema, "train"))
+    counts = [batch["item"].row_lengths().numpy() for batch in windows]
+    starts = np.repeat(_joined([batch["start"].numpy() for batch in windows]), _joined(counts))
+    user = np.repeat(_joined([batch["user"].numpy() for batch in windows]), _joined(counts))
+    item = _joined([batch["item"].flat_values.numpy() for batch in windows])
+    # A long history is cut into windows, which may stand in any order.
+    order = np.lexsort((np.arange(len(user)), starts, user))
+    label = None
+    if schema.label:
+        label = _joined([batch["label"].flat_values.numpy() for batch in windows])[order]
+    return Interactions(user[order], item[order], label)
+
+
+def read_cases(examples: Path, schema: Schema, part: HeldOut) -> Cases:
+    """Reads a held-out part.
+
+    Raises:
+      InputError: the part holds no case.
+    """
+    user: list[int] = []
+    history: list[Indices] = []
+    target: list[int] = []
+    case: list[int] = []
+    label: list[float] = []
+    for batch in read_batches(examples, schema, part):
+        for row in _rows(batch):
+            newest = {int(item): place for place, item in enumerate(row["item"])}
+            target += newest
+            case += [len(user)] * len(newest)
+            if schema.label:
+                label += [float(row["label"][place]) for place in newest.values()]
+            user.append(int(row["user"]))
+            history.append(row["history"])
+    if not user:
+        raise InputError(f"{examples}: the {part} part is empty, so there is nothing to judge by")
+    labels = np.array(label, np.float64) if schema.label else None
+    return Cases(np.array(user), tuple(history), np.array(target), np.array(case), labels)
+
+
+def read_ids(examples: Path, entity: Entity) -> np.ndarray:
+    """The raw ids by index as an object array of bytes; padding and 'unknown' are `b""`."""
+    names = read_vocabulary(examples / entity.vocabulary)
+    return np.array([b"", b"", *(name.encode("utf-8") for name in names)], dtype=object)
+
+
+def _rows(batch: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
+    users = batch["user"].numpy()
+    lists = {
+        name: np.split(batch[name].flat_values.numpy(), batch[name].row_splits.numpy()[1:-1])
+        for name in ("item", "label", "history")
+    }
+    for number, user in enumerate(users):
+        yield {"user": user, **{name: values[number] for name, values in lists.items()}}
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)

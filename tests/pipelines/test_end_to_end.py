@@ -1,0 +1,170 @@
+"""The real command on a real slice of MovieLens, and a server in a process of its own."""
+
+import hashlib
+import json
+import re
+import signal
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from serving.client import Client
+
+
+@pytest.fixture(scope="module")
+def server(tandem, finished_run):
+    """The address of `tandem serve` on the run's model."""
+    folder, _ = finished_run
+    process = tandem.start("serve", f"--model_base_path={folder}/model", "--port=0")
+    ready = re.search(r"Running gRPC ModelServer at [^:]+:(\d+)", process.stdout.readline())
+    assert ready, process.stderr.read()
+    yield f"localhost:{ready[1]}"
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 0
+
+
+def test_a_run_leaves_every_artifact_and_shows_what_came_of_it(finished_run):
+    folder, output = finished_run
+    for name in ("examples/schema.json", "training/training.json", "model/1/saved_model.pb", "server.log"):
+        assert (folder / name).exists()
+    assert list((folder / "training" / "logs").rglob("events.out.tfevents*"))
+    report = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    values = {
+        row["model"]: {name: metric["value"] for name, metric in row["metrics"].items()}
+        for row in report["rows"]
+    }
+    assert values["Tandem"]["NDCG@10"] > 0.02
+    assert 0.5 < values["Tandem"]["RMSE"] < 1.5
+    assert {"EASE", "popularity"} <= set(values)
+    for name, metrics in values.items():
+        assert name in output
+        assert f"{next(iter(metrics.values())):.4f}" in output
+    assert "because" in output and "tandem recommend --history" in output
+    for step in ("preprocess", "train", "export", "evaluate", "recommend"):
+        assert re.search(rf"│ {step} +│ +[\d.]+ │", output)
+
+
+def test_running_it_again_reuses_everything(tandem, finished_run, slice_config):
+    folder, first = finished_run
+    again, _ = tandem("run", "--config", slice_config, "--output", folder)
+    for step in ("preprocess", "train", "export", "evaluate"):
+        assert f"{step}: nothing has changed, reused" in again
+    assert [path.name for path in (folder / "model").iterdir()] == ["1"]
+    table = next(line for line in first.splitlines() if "EASE" in line)
+    assert table in again
+
+
+def test_official_stubs_get_recommendations(server, finished_run):
+    with grpc.insecure_channel(server) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "tandem"
+        for name, value in (("user_id", [b"7"]), ("history", [[b"50", b"181"]]), ("exclude", [[b"172"]])):
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(np.array(value, object), tf.string))
+        answer = stub.Predict(request, timeout=30)
+    items = tf.make_ndarray(answer.outputs["item_id"])[0]
+    assert len(items) == len(set(items)) == 20
+    assert not {b"50", b"181", b"172", b""} & set(items)
+    assert set(tf.make_ndarray(answer.outputs["because"])[0]) <= {b"50", b"181"}
+    assert (np.diff(tf.make_ndarray(answer.outputs["score"])[0]) <= 0).all()
+
+
+def test_a_click_changes_the_next_answer(server):
+    with Client(server) as client:
+        before = client.recommend(history=["50"], k=10)
+        after = client.recommend(history=["50", before[0].item_id], k=10)
+    assert before[0].item_id not in {each.item_id for each in after}
+    assert {each.because for each in after} <= {"50", before[0].item_id}
+
+
+def test_recommend_prints_titles_and_reasons(tandem, server, finished_run):
+    output, _ = tandem("recommend", "--user", "7", "--server", server, "--k", "5")
+    assert len(re.findall(r"^│ +\d+ │", output, re.MULTILINE)) == 5
+    output, _ = tandem("recommend", "--history", "50,181", "--server", server)
+    assert "history: Star Wars (50) · Return of the Jedi (181)" in output
+    answer, _ = tandem("recommend", "--user", "7", "--server", server, "--json", "--k", "3")
+    assert len(json.loads(answer)["recommendations"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--user", "nobody"), "no history is known of user nobody: these suit anybody"),
+        (("--history", ""), "no history is known of this user: these suit anybody"),
+        (("--history", "50,99999"), "ignored: 99999 is not in the catalogue"),
+        (("--history", "99999"), "ignored: 99999 is not in the catalogue"),
+        (
+            ("--user", "nobody", "--history", "50", "--exclude", "181,xyz"),
+            "ignored: xyz is not in the catalogue",
+        ),
+    ],
+)
+def test_recommend_answers_what_it_does_not_know_sensibly(tandem, server, arguments, said):
+    output, _ = tandem("recommend", *arguments, "--server", server)
+    assert said in output
+    assert len(re.findall(r"^│ +\d+ │", output, re.MULTILINE)) == 10
+
+
+def test_recommend_without_a_server_is_one_clear_line(tandem):
+    _, errors = tandem("recommend", "--user", "7", "--server", "localhost:1", "--timeout", "1", status=2)
+    assert "tandem serve" in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+def test_the_server_and_the_saved_model_are_judged_alike(tandem, server, finished_run, tmp_path):
+    folder, _ = finished_run
+    reports = []
+    for source in (("--model", folder / "model"), ("--server", server)):
+        path = tmp_path / f"{source[0][2:]}.json"
+        tandem("evaluate", *source, "--examples", folder / "examples", "--output", path)
+        reports.append(json.loads(path.read_text())["rows"])
+    for one, other in zip(*reports, strict=True):
+        assert one["model"] == other["model"]
+        for name, metric in one["metrics"].items():
+            assert metric["value"] == pytest.approx(other["metrics"][name]["value"], abs=1e-6)
+    assert reports[0] == json.loads((folder / "evaluation" / "metrics.json").read_text())["rows"]
+
+
+def _digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_one_and_two_workers_write_the_same_bytes(tandem, finished_run, slice_config, tmp_path):
+    folder, _ = finished_run
+    tandem("preprocess", "--config", slice_config, "--output", tmp_path / "two", "--workers", "2")
+    assert _digests(tmp_path / "two") == _digests(folder / "examples")
+
+
+def test_kills_during_any_step_leave_a_run_that_goes_on(tandem, finished_run, slice_config, tmp_path):
+    undisturbed, _ = finished_run
+    folder = tmp_path / "run"
+    command = ("run", "--config", slice_config, "--output", folder)
+    for line in ("preprocess ─", "epoch   2", "export ─", "evaluate ─", "recommend ─"):
+        tandem.killed_at(line, *command)
+    output, _ = tandem(*command)
+    assert "because" in output
+    assert _digests(folder / "examples") == _digests(undisturbed / "examples")
+    leftovers = [path for path in folder.rglob("*") if "partial" in path.name or "replaced" in path.name]
+    assert not leftovers
+    report = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    assert report["rows"][0]["metrics"]["NDCG@10"]["value"] > 0.02
+
+
+def test_two_runs_do_not_share_a_folder(tandem, slice_config, tmp_path):
+    first = tandem.start("run", "--config", slice_config, "--output", tmp_path / "run")
+    try:
+        assert first.stdout.readline().strip() == ""
+        assert first.stdout.readline().startswith("preprocess")
+        _, errors = tandem("run", "--config", slice_config, "--output", tmp_path / "run", status=2)
+        assert "another run is at work in this folder" in errors
+    finally:
+        first.kill()
+        first.communicate()

@@ -1,0 +1,297 @@
+"""Evaluation on a tiny split that is written out by hand, against slow definitions."""
+
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.progress import Progress
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.cli.evaluate import saved_model_folder
+from pipelines.evaluation import peers
+from pipelines.evaluation.cases import Cases, Interactions, read_cases, read_ids, read_interactions
+from pipelines.evaluation.judge import Questions, draw_others, judge
+from pipelines.evaluation.report import Metric, Report
+from preprocessing.schema import RESERVED, Entity, InputError, Label, Schema, write_vocabulary
+from preprocessing.schema.examples import serialize
+
+ITEMS = ["apple", "bean", "corn", "date", "elder", "größe"]  # indices 2 to 7
+USERS = ["ann", "bob", "cat"]  # indices 2 to 4
+TRAIN = [
+    {"user": 2, "item": [4, 5], "label": [3.0, 4.0], "time": [3, 4], "start": 2},
+    {"user": 2, "item": [2, 3], "label": [1.0, 5.0], "time": [1, 2], "start": 0},
+    {"user": 3, "item": [2, 4], "label": [2.0, 4.0], "time": [1, 2], "start": 0},
+]
+VALIDATION = [{"user": 2, "history": [2, 3, 4, 5], "item": [6], "label": [2.0], "time": [5]}]
+TEST = [
+    {"user": 2, "history": [2, 3, 4, 5, 6], "item": [7], "label": [5.0], "time": [6]},
+    {"user": 3, "history": [2, 4], "item": [3, 6, 3], "label": [1.0, 4.0, 2.0], "time": [3, 4, 5]},
+    {"user": 4, "history": [], "item": [2], "label": [3.0], "time": [9]},
+]
+
+
+def write_examples(folder: Path, labels: bool = True, test: Sequence[Mapping[str, Any]] = TEST) -> Schema:
+    folder.mkdir(exist_ok=True)
+    parts = {"items": [], "users": [], "train": TRAIN, "validation": VALIDATION, "test": test}
+    for name, rows in parts.items():
+        with tf.io.TFRecordWriter(str(folder / name)) as writer:
+            for row in rows:
+                kept = {key: [] if key == "label" and not labels else value for key, value in row.items()}
+                scalars = {key: [kept[key]] for key in ("user", "start") if key in kept}
+                writer.write(serialize(kept | scalars))
+    write_vocabulary(folder / "items.txt", ITEMS)
+    write_vocabulary(folder / "users.txt", USERS)
+    schema = Schema(
+        name="groceries",
+        items=Entity(id_column="item_id", vocabulary="items.txt", size=8, first_unseen=7),
+        users=Entity(id_column="user_id", vocabulary="users.txt", size=5, first_unseen=4),
+        label=Label(name="rating", minimum=1, maximum=5) if labels else None,
+        split="temporal",
+        window=2,
+        files={name: (name,) for name in parts},
+        counts={name: len(rows) for name, rows in parts.items()},
+    )
+    schema.write(folder)
+    return schema
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    write_examples(tmp_path / "examples")
+    return tmp_path / "examples"
+
+
+class TableModel:
+    """Answers the signatures from one score an item id, and remembers what it was asked."""
+
+    def __init__(self, scores: Mapping[str, float], k: int = 100, obeys: bool = True) -> None:
+        self.scores = {name.encode(): score for name, score in scores.items()}
+        self.k = k
+        self.obeys = obeys
+        self.users: list[bytes] = []
+
+    def predict(
+        self, signature: str, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        self.users += list(inputs["user_id"])
+        if signature == "rank":
+            values = np.vectorize(lambda item: self.scores.get(item, -9.0))(inputs["candidate_id"])
+            answer = {"score": values, "rating": values}
+        else:
+            rows = [self._list(set(row) if self.obeys else set()) for row in inputs["exclude"]]
+            answer = {
+                "item_id": np.array([[item for item, _ in row] for row in rows], dtype=object),
+                "score": np.array([[score for _, score in row] for row in rows], np.float32),
+            }
+        return {name: answer[name] for name in outputs or answer}
+
+    def _list(self, excluded: set[bytes]) -> list[tuple[bytes, float]]:
+        kept = [(item, score) for item, score in self.scores.items() if item not in excluded]
+        kept = sorted(kept, key=lambda pair: -pair[1])[: self.k]
+        return kept + [(b"", -1e38)] * (self.k - len(kept))
+
+
+def questions(model: TableModel, examples: Path) -> tuple[Questions, Cases]:
+    schema = Schema.read(examples)
+    cases = read_cases(examples, schema, "test")
+    ids = read_ids(examples, schema.items), read_ids(examples, schema.users)
+    return Questions(model, cases, *ids, Progress(disable=True)), cases
+
+
+def test_windows_join_into_histories_whatever_their_order(examples: Path) -> None:
+    interactions = read_interactions(examples, Schema.read(examples))
+    histories = [history.tolist() for history in interactions.histories(users=5)]
+    assert histories == [[], [], [2, 3, 4, 5], [2, 4], []]
+    assert interactions.label is not None
+    assert interactions.label.tolist() == [1, 5, 3, 4, 2, 4]
+
+
+def test_cases_hold_each_target_once_with_its_newest_label(examples: Path) -> None:
+    cases = read_cases(examples, Schema.read(examples), "test")
+    assert cases.user.tolist() == [2, 3, 4]
+    assert [history.tolist() for history in cases.history] == [[2, 3, 4, 5, 6], [2, 4], []]
+    assert cases.target.tolist() == [7, 3, 6, 2]
+    assert cases.case.tolist() == [0, 1, 1, 2]
+    assert cases.label is not None
+    assert cases.label.tolist() == [5, 2, 4, 3]
+    assert list(cases.batches(2)) == [(slice(0, 2), slice(0, 3)), (slice(2, 3), slice(3, 4))]
+
+
+def test_an_empty_part_is_refused(tmp_path: Path) -> None:
+    schema = write_examples(tmp_path / "empty", test=[])
+    with pytest.raises(InputError, match="the test part is empty"):
+        read_cases(tmp_path / "empty", schema, "test")
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.5, 10.0, 200.0]))
+def test_ease_is_a_ridge_regression_of_each_item_on_the_others(seed: int, strength: float) -> None:
+    matrix = (np.random.default_rng(seed).random((12, 6)) < 0.4).astype(float)
+    histories = [np.flatnonzero(row) for row in matrix]
+    ease = peers.Ease(peers.gram_matrix(histories, 6), strength)
+    expected = np.zeros((6, 6))
+    for item in range(6):
+        others = np.delete(np.arange(6), item)
+        inputs = matrix[:, others]
+        normal = inputs.T @ inputs + strength * np.eye(5)
+        expected[others, item] = np.linalg.solve(normal, inputs.T @ matrix[:, item])
+    np.testing.assert_allclose(ease.scores(histories), matrix @ expected, atol=1e-9)
+
+
+@given(st.integers(0, 1000), st.sampled_from([1.0, 5.0, 20.0]))
+def test_the_bias_minimises_its_objective(seed: int, strength: float) -> None:
+    generator = np.random.default_rng(seed)
+    user, item = generator.integers(0, 5, 40), generator.integers(0, 6, 40)
+    label = generator.integers(1, 6, 40).astype(float)
+    bias = peers.UserItemBias.fit(Interactions(user, item, label), 6, 7, strength)
+    design = np.hstack([np.eye(6)[user], np.eye(7)[item]])
+    normal = design.T @ design + strength * np.eye(13)
+    solution = np.linalg.solve(normal, design.T @ (label - label.mean()))
+    np.testing.assert_allclose(np.hstack([bias.user_bias, bias.item_bias]), solution, atol=0.02)
+    assert bias.predict(np.array([5]), np.array([6])) == pytest.approx(label.mean())
+
+
+def test_popularity_counts_training_interactions_alone(examples: Path) -> None:
+    popularity = peers.Popularity(read_interactions(examples, Schema.read(examples)), 8)
+    np.testing.assert_array_equal(popularity.scores([np.array([2])]), [[0, 0, 2, 1, 2, 1, 0, 0]])
+
+
+def test_the_ranks_of_a_peer_by_hand(examples: Path) -> None:
+    schema = Schema.read(examples)
+    popularity = peers.Popularity(read_interactions(examples, schema), 8)
+    ranks = peers.catalogue_ranks(popularity, read_cases(examples, schema, "test"))
+    # ann: 7 alone is left. bob: of 3, 5 (one each), 6, 7 (none) 3 ties for first, 6 for third.
+    # cat: of all six, 2 and 4 tie for first.
+    np.testing.assert_array_equal(ranks, [1, 1.5, 3.5, 1.5])
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=6, max_size=6))
+def test_a_model_that_lists_everything_ranks_as_a_peer_does(scores: list[float]) -> None:
+    class Table:
+        def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+            return np.tile([9.0, 9.0, *scores], (len(histories), 1))
+
+    cases = Cases(
+        user=np.array([2, 3, 4]),
+        history=(np.array([2, 3]), np.array([7]), np.array([], np.int64)),
+        target=np.array([4, 5, 2, 6]),
+        case=np.array([0, 0, 1, 2]),
+        label=None,
+    )
+    names = np.array(["", "", *ITEMS])
+    ids = np.array([name.encode() for name in names], dtype=object)
+    users = np.array([b"", b"", b"ann", b"bob", b"cat"], dtype=object)
+    model = TableModel(dict(zip(ITEMS, scores, strict=True)), k=8)
+    ranks = Questions(model, cases, ids, users, Progress(disable=True)).ranks("serving_default")
+    np.testing.assert_array_equal(ranks, peers.catalogue_ranks(Table(), cases))
+
+
+def test_a_target_behind_the_end_of_the_list_is_not_found(examples: Path) -> None:
+    model = TableModel(dict(zip(ITEMS, [6.0, 5.0, 4.0, 3.0, 2.0, 1.0], strict=True)), k=2)
+    asked, _ = questions(model, examples)
+    # ann has only 'größe' left; bob gets bean and date, so elder is missing; cat gets apple first.
+    np.testing.assert_array_equal(asked.ranks("retrieve"), [1, 1, math.inf, 1])
+
+
+def test_a_user_without_history_is_asked_for_as_nobody(examples: Path) -> None:
+    model = TableModel(dict.fromkeys(ITEMS, 1.0))
+    asked, _ = questions(model, examples)
+    asked.ranks("serving_default")
+    assert model.users == [b"ann", b"bob", b""]
+
+
+def test_a_model_that_returns_an_excluded_item_is_refused(examples: Path) -> None:
+    asked, _ = questions(TableModel(dict.fromkeys(ITEMS, 1.0), obeys=False), examples)
+    with pytest.raises(InputError, match=r"serving_default returned item .* to user 'ann', who excluded it"):
+        asked.ranks("serving_default")
+
+
+def test_rmse(examples: Path) -> None:
+    rating = dict(zip(ITEMS, [3.0, 3.0, 1.0, 1.0, 4.0, 1.0], strict=True))
+    asked, _ = questions(TableModel(rating), examples)
+    # Errors: größe 1 - 5, bean 3 - 2, elder 4 - 4, apple 3 - 3.
+    assert asked.label_metric()["RMSE"].value == pytest.approx(math.sqrt(17 / 4))
+
+
+def test_auc_without_labels(tmp_path: Path) -> None:
+    schema = write_examples(tmp_path / "clicks", labels=False)
+    cases = read_cases(tmp_path / "clicks", schema, "test")
+    assert cases.label is None
+    scores = dict(zip(ITEMS, [5.0, 4.0, 1.0, 2.0, 2.0, 6.0], strict=True))
+    asked, _ = questions(TableModel(scores), tmp_path / "clicks")
+    drawn = draw_others(cases, schema.items.size)
+    by_index = {index: scores[name] for index, name in enumerate(ITEMS, RESERVED)}
+    wins = [0.5]  # ann has no stranger to compare with
+    for target, other in list(zip(cases.target, drawn, strict=True))[1:]:
+        wins.append((by_index[target] > by_index[other]) + (by_index[target] == by_index[other]) / 2)
+    assert asked.label_metric()["AUC"].value == pytest.approx(np.mean(wins))
+
+
+def test_drawn_items_are_strangers_to_the_user(tmp_path: Path) -> None:
+    schema = write_examples(tmp_path / "clicks", labels=False)
+    cases = read_cases(tmp_path / "clicks", schema, "test")
+    for target, item in enumerate(draw_others(cases, schema.items.size)):
+        case = cases.case[target]
+        assert item not in cases.history[case]
+        assert item not in cases.target[cases.case == case]
+    assert draw_others(cases, schema.items.size)[0] == 0  # ann knows the whole catalogue
+
+
+def test_the_whole_report(examples: Path, tmp_path: Path) -> None:
+    model = TableModel(dict(zip(ITEMS, [3.0, 3.0, 1.0, 1.0, 4.0, 1.0], strict=True)))
+    report = judge(model, examples, "test", Progress(disable=True))
+    rows = {row.model: row.metrics for row in report.rows}
+    assert set(rows) == {"Tandem", "Tandem, retrieval", "EASE", "popularity", "user + item bias"}
+    assert (report.cases, report.targets) == (3, 4)
+    assert rows["popularity"]["Recall@10"].value == 1
+    report.write(tmp_path / "made" / "metrics.json")
+    written = json.loads((tmp_path / "made" / "metrics.json").read_text())
+    assert written["rows"][0]["metrics"]["RMSE"]["value"] == pytest.approx(math.sqrt(17 / 4))
+    assert Report.read(tmp_path / "made" / "metrics.json") == report
+    output = io.StringIO()
+    report.print(Console(file=output, width=80))
+    assert "groceries, temporal split, test part: 3 cases, 4 targets" in output.getvalue()
+    assert "…" not in output.getvalue()
+
+
+def test_a_file_that_is_no_report_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"rows": []}')
+    with pytest.raises(InputError, match=r"metrics.json: holds no report"):
+        Report.read(tmp_path / "metrics.json")
+    with pytest.raises(InputError, match=r"nope.json: cannot be read: No such file"):
+        Report.read(tmp_path / "nope.json")
+
+
+def test_the_interval_over_targets_draws_whole_cases() -> None:
+    cases = Cases(np.arange(2), (), np.arange(5), np.array([0, 0, 0, 0, 1]), None)
+    metric = Metric.over_targets(np.array([1.0, 1.0, 1.0, 1.0, 6.0]), cases)
+    assert (metric.value, metric.low, metric.high) == pytest.approx((2.0, 1.0, 6.0))
+
+
+def test_the_newest_version_is_judged(tmp_path: Path) -> None:
+    for name in ("2", "10", "11"):
+        (tmp_path / name).mkdir()
+    for name in ("2", "10"):
+        (tmp_path / name / "saved_model.pb").touch()
+    assert saved_model_folder(str(tmp_path)) == str(tmp_path / "10")
+    assert saved_model_folder(str(tmp_path / "2")) == str(tmp_path / "2")
+    with pytest.raises(InputError, match="neither a SavedModel nor a folder of versions"):
+        saved_model_folder(str(tmp_path / "11"))
+    with pytest.raises(InputError, match="no such folder"):
+        saved_model_folder(str(tmp_path / "nope"))
+
+
+@pytest.mark.parametrize("options", [[], ["--model", "m", "--server", "localhost:1"]])
+def test_the_command_wants_one_model(options: list[str]) -> None:
+    result = CliRunner().invoke(app, ["evaluate", "--examples", "e", *options])
+    assert isinstance(result.exception, InputError)
+    assert "either --model (a folder) or --server (host:port)" in str(result.exception)
