@@ -21,15 +21,8 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from preprocessing.errors import PipelineError, WorkerLostError
 from preprocessing.schema import InputError
-
-
-class PipelineError(RuntimeError):
-    """A step of the pipeline failed in a way that is not the user's doing."""
-
-
-class WorkerLostError(PipelineError):
-    """A worker process ended in the middle of its work, most often for want of memory."""
 
 
 def _names_runner(beam_options: Sequence[str]) -> bool:

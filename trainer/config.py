@@ -85,6 +85,8 @@ class TrainConfig(Document):
     Attributes:
       batch_size: training windows a step.
       patience: epochs without a better validation NDCG@10 before training stops.
+      averaging: what is validated and exported is the running average of the weights, of which each
+        step keeps this share (Polyak & Juditsky 1992); 0 takes the weights as they are.
       gradient_norm: gradients are scaled down to this global norm.
     """
 
@@ -93,6 +95,7 @@ class TrainConfig(Document):
     learning_rate: Annotated[float, pydantic.Field(gt=0)] = 2e-3
     weight_decay: Weight = 1e-4
     gradient_norm: Annotated[float, pydantic.Field(gt=0)] = 1.0
+    averaging: Share = 0.99
     patience: pydantic.PositiveInt = 10
     seed: int = 0
 

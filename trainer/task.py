@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.training is None or options.model is None:
         parser.error("--training and --model are needed outside Vertex AI")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it on import
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read on import; below it, complaints about GPUs
     examples, config = local_path(options.examples), local_path(options.config)
     training, model = local_path(options.training), local_path(options.model)
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -144,16 +146,27 @@ class _Journal(tf.keras.callbacks.Callback):
         """Whether patience has run out."""
         return int(self.epoch) - int(self.best_epoch) >= self._patience
 
+    @contextlib.contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        weights = self.model.trainable_variables
+        current = [weight.numpy() for weight in weights]
+        self.model.optimizer.finalize_variable_values(weights)
+        yield
+        for weight, value in zip(weights, current, strict=True):
+            weight.assign(value)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        metrics = self._validation.measure()
+        """Measures the averaged weights, keeps them if they are the best, and saves the state."""
+        with self._averaged_weights():
+            metrics = self._validation.measure()
+            if metrics["ndcg@10"] > float(self.best):
+                self.best.assign(metrics["ndcg@10"])
+                self.best_epoch.assign(epoch + 1)
+                self._best.save(checkpoint_number=epoch + 1)
         with self._writer.as_default(step=epoch):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
         self.epoch.assign(epoch + 1)
-        if metrics["ndcg@10"] > float(self.best):
-            self.best.assign(metrics["ndcg@10"])
-            self.best_epoch.assign(epoch + 1)
-            self._best.save(checkpoint_number=epoch + 1)
         # Saved last: a kill before this line trains the epoch again, and loses nothing.
         self._newest.save(checkpoint_number=epoch + 1)
         self._progress.epoch(
@@ -204,7 +217,12 @@ def train(
     model, _, _ = build_model(examples, training, schema, config, progress)
     settings = config.train
     optimizer = tf.keras.optimizers.AdamW(
-        settings.learning_rate, weight_decay=settings.weight_decay, global_clipnorm=settings.gradient_norm
+        settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        global_clipnorm=settings.gradient_norm,
+        use_ema=True,
+        ema_momentum=settings.averaging,
+        ema_overwrite_frequency=None,
     )
     model.compile(optimizer=optimizer)
     logs = logs or training / "logs"

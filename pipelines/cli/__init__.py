@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from typing import Annotated
 
@@ -49,7 +51,10 @@ app.command()(recommend.recommend)
 
 
 def main() -> None:
-    """Runs the command line; what the user can mend is one clear message and exit status 2."""
+    """Runs the command line; what goes wrong is one message, with status 2 for what the user can mend."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read on import; below it, complaints about GPUs
+    logging.getLogger().setLevel(logging.ERROR)  # Beam warns of Google's packages while it is imported
+    from preprocessing.errors import PipelineError
     from preprocessing.schema import InputError
     from serving.errors import ServingError
 
@@ -58,3 +63,6 @@ def main() -> None:
     except (InputError, ServingError) as error:
         print(f"tandem: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except PipelineError as error:
+        print(f"tandem: error: {error}", file=sys.stderr)
+        sys.exit(1)

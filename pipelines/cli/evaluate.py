@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -56,7 +55,6 @@ def evaluate(
     Examples: `tandem evaluate --model runs/shop/model --examples runs/shop/examples`,
     `tandem evaluate --server localhost:8500 --examples runs/shop/examples --output metrics.json`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it on import
     from pipelines.evaluation.judge import judge
 
     if bool(model) == bool(server):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,8 +37,6 @@ def preprocess(
 
     Example: `tandem preprocess --config configs/movielens-100k.yaml --output examples --workers 2`
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it on import
-    logging.getLogger().setLevel(logging.ERROR)  # Beam warns of Google's packages while it is imported
     from rich.console import Console
 
     from preprocessing.config import read_config
@@ -49,22 +45,17 @@ def preprocess(
     name, data = read_config(config)
     with console.status("starting Apache Beam and TensorFlow") as status:
         from preprocessing.pipeline import preprocess as run
-        from preprocessing.runner import PipelineError
         from preprocessing.schema import STATISTICS_FILE
 
-        try:
-            run(
-                data,
-                name,
-                config.resolve().parent,
-                output,
-                workers,
-                beam_options or (),
-                progress=status.update,
-            )
-        except PipelineError as error:
-            console.print(f"tandem: error: {error}", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(1) from None
+        run(
+            data,
+            name,
+            config.resolve().parent,
+            output,
+            workers,
+            beam_options or (),
+            progress=status.update,
+        )
     statistics = json.loads((output / STATISTICS_FILE).read_text(encoding="utf-8"))
     _show(name, output, statistics)
 

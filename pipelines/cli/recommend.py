@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from typing import Annotated
 
 import typer
@@ -44,7 +43,6 @@ def recommend(
 
     Examples: `tandem recommend --user 196`, `tandem recommend --history 50,181 --k 5`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read on import; below it, GPU complaints
     from rich.console import Console
 
     from pipelines.recommendations import ask, show

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +28,6 @@ def run(
 
     Example: `tandem run --config configs/movielens-100k.yaml`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it on import
-    logging.getLogger().setLevel(logging.ERROR)  # Beam warns of Google's packages while it is imported
     from rich.console import Console
 
     from pipelines.config import RunConfig

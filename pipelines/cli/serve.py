@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import Annotated
 
 import typer
@@ -67,7 +66,6 @@ def serve(
 
     Example: `tandem serve --model_base_path=runs/movielens/model`, then `tandem recommend --user 196`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read on import; below it, GPU complaints
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
     from serving.server import ServerOptions, run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +30,6 @@ def train(
     Example: `tandem train --examples examples --config configs/movielens-100k.yaml --training training
     --model model`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it on import
     from trainer.task import run
 
     run(examples, config, training, model, None)

@@ -48,11 +48,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     try:
-        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
+        document = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
-        raise InputError(f"{path}: expected keys and values at the top level, found {type(document).__name__}")
+        raise InputError(
+            f"{path}: expected keys and values at the top level, found {type(document).__name__}"
+        )
     return document
 
 
@@ -79,9 +81,9 @@ def _describe(problem: Any, values: Any) -> str:
     path, node = [], values
     location = problem["loc"]
     for depth, part in enumerate(location):
-        if isinstance(node, Mapping) and part in node:
-            node = node[part]
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+        if (isinstance(node, Mapping) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        ):
             node = node[part]
         elif depth != len(location) - 1:
             continue

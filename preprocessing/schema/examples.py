@@ -3,12 +3,13 @@
 | part | features |
 | --- | --- |
 | items | `index`, `id`, `display`, `text`, `tokens`, `count` (training interactions), `feature/<name>` |
-| users | `index`, `id`, `text`, `tokens`, `history` (every known interaction, held-out ones too), `feature/<name>` |
-| train | `user`, `item`, `label`, `time`, `start` (position of the window in the user's history) |
+| users | `index`, `id`, `text`, `tokens`, `history` (every known interaction), `feature/<name>` |
+| train | `user`, `item`, `label`, `time`, `start` (where the window begins in the user's history) |
 | validation, test | `user`, `history` (all items before the cut), `item`, `label`, `time` (the targets) |
 
-Items and users are given by index, times in milliseconds since 1970, everything oldest first.
-`label` is empty when the data set has none, `time` when the table has no time column.
+Items and users are given by index, times in milliseconds since 1970, everything oldest first. A user's
+`history` holds the held-out interactions too. `label` is empty when the data set has none, `time` when the
+table has no time column.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def feature_spec(schema: Schema, part: Part) -> dict[str, Any]:
     return interactions | {"history": ints}
 
 
-def read_batches(examples: Path, schema: Schema, part: Part, batch_size: int = 1024) -> Iterator[dict[str, Any]]:
+def read_batches(
+    examples: Path, schema: Schema, part: Part, batch_size: int = 1024
+) -> Iterator[dict[str, Any]]:
     """Parses one part in file order, `batch_size` Examples at a time.
 
     Yields:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from preprocessing.schema.errors import InputError
 
 
 @contextmanager
@@ -16,8 +17,13 @@ def whole_folder(target: Path) -> Iterator[Path]:
     A killed or failed block leaves `target` as it was. The scratch folder stands beside the target,
     so that the rename stays on one file system; the next call for the same target sweeps it away.
     A folder that stood at `target` is replaced.
+
+    Raises:
+      InputError: a file stands at `target`.
     """
-    target = Path(os.path.abspath(target))
+    target = target.resolve()
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target}: a folder is to be written here, but a file is in the way")
     scratch = target.with_name(f".{target.name}.partial")
     replaced = target.with_name(f".{target.name}.replaced")
     if replaced.exists() and not target.exists():

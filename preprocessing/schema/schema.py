@@ -148,7 +148,8 @@ class Schema(Document):
             values = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise InputError(
-                f"{folder}: no {SCHEMA_FILE} here, so these are no finished examples; make them with `tandem preprocess`"
+                f"{folder}: no {SCHEMA_FILE} here, so these are no finished examples; "
+                "make them with `tandem preprocess`"
             ) from None
         except ValueError as error:
             raise InputError(f"{path}: not valid JSON: {error}") from None

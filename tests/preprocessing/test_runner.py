@@ -13,7 +13,8 @@ from typing import Any
 import apache_beam as beam
 import pytest
 
-from preprocessing.runner import PipelineError, WorkerLostError, run_pipeline
+from preprocessing.errors import PipelineError, WorkerLostError
+from preprocessing.runner import run_pipeline
 from preprocessing.schema import InputError
 
 KILLED = """
