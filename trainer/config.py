@@ -34,7 +34,7 @@ class LossWeights(Document):
     """
 
     gamma: Weight = 1.0
-    alpha: Weight = 0.1
+    alpha: Weight = 0.5
 
     @pydantic.model_validator(mode="after")
     def _something_is_learned(self) -> LossWeights:
@@ -64,7 +64,7 @@ class ModelConfig(Document):
     blocks: Annotated[int, pydantic.Field(ge=1)] = 2
     heads: Annotated[int, pydantic.Field(ge=1)] = 2
     dropout: Share = 0.2
-    ranker_dropout: Share = 0.2
+    ranker_dropout: Share = 0.4
     id_dropout: Share = 0.1
     user_id: bool = True
     user_dropout: Share = 0.1

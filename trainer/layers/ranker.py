@@ -10,13 +10,16 @@ from trainer.biases import LabelBiases
 
 
 class Ranker(tf.keras.layers.Layer):
-    """Predicts a label from `[u, v, u*v]`, an item bias and, for known users, a user bias.
+    """Predicts a label from `[u, v, u*v]` and biases of the item and, for known users, of the user.
+
+    A known user's vector has a personal embedding added, which tells what the history does not: how
+    this user judges.
 
     Args:
       users: number of user indices, or 0 to learn nothing about single users.
       items: number of item indices with an ID of their own.
       dimension: width D of user and item vectors.
-      dropout: on the hidden layer.
+      dropout: on the personal embedding and on the hidden layer.
     """
 
     def __init__(self, users: int, items: int, dimension: int, dropout: float, **kwargs: Any) -> None:
@@ -30,7 +33,7 @@ class Ranker(tf.keras.layers.Layer):
         self.item_bias = self.add_weight("item_bias", [items], initializer="zeros")
         self.mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
         self._hidden = tf.keras.layers.Dense(2 * dimension, "gelu", name="hidden")
-        self._user_dropout = tf.keras.layers.Dropout(0.5)
+        self._user_dropout = tf.keras.layers.Dropout(dropout)
         self._dropout = tf.keras.layers.Dropout(dropout)
         self._output = tf.keras.layers.Dense(1, name="output")
 
