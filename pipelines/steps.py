@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines import __version__
 from preprocessing.plan import Plan
-from preprocessing.schema import Document
+from preprocessing.schema import Document, write_whole
 
 
 def key(*parts: str | Document) -> str:
@@ -61,6 +61,4 @@ class Marker:
     def write(self, key: str) -> None:
         """Remembers it, once the step's artifact is whole."""
         self._path.parent.mkdir(exist_ok=True)
-        scratch = self._path.with_suffix(".partial")
-        scratch.write_text(key, encoding="utf-8")
-        scratch.replace(self._path)
+        write_whole(self._path, key.encode())

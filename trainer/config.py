@@ -86,7 +86,7 @@ class TrainConfig(Document):
       batch_size: training windows a step.
       patience: epochs without a better validation NDCG@10 before training stops.
       averaging: what is validated and exported is the running average of the weights, of which each
-        step keeps this share (Polyak & Juditsky 1992); 0 takes the weights as they are.
+        step keeps this share; 0 takes the weights as they are.
       gradient_norm: gradients are scaled down to this global norm.
     """
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from preprocessing.schema import RESERVED, UNKNOWN, Schema
+from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
 from trainer.layers.features import FeaturesEncoder
@@ -26,6 +27,9 @@ class Tandem(tfrs.Model):
       config: the `model:` section.
       items, users: the entity tables; attributes become constants of the model.
       text_vectors: language-model vectors of the items `[N, H]`, or None without text.
+
+    Attributes:
+      average: of the weights; to be set once they are made, before training.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class Tandem(tfrs.Model):
         text_vectors: np.ndarray | None,
     ) -> None:
         super().__init__()
+        self.average: WeightAverage
         self.schema = schema
         self.config = config
         dimension = config.dimension
@@ -60,6 +65,9 @@ class Tandem(tfrs.Model):
             else tf.keras.losses.BinaryCrossentropy(from_logits=True)
         )
         self.ranking = tfrs.tasks.Ranking(ranking_loss)
+        self._mean_loss = tf.keras.metrics.Mean(name="mean_loss")
+        self._retrieval_loss = tf.keras.metrics.Mean(name="retrieval_loss")
+        self._ranking_loss = tf.keras.metrics.Mean(name="ranking_loss")
         self._item_index = tf.range(schema.items.size, dtype=tf.int64)
         self._item_text = None if text_vectors is None else tf.constant(text_vectors)
         self._item_features = {name: tf.constant(values) for name, values in items.features.items()}
@@ -105,6 +113,12 @@ class Tandem(tfrs.Model):
         length = tf.reduce_sum(tf.cast(history > 0, tf.int32), 1)
         return tf.gather(states, length, batch_dims=1)
 
+    def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One optimizer step on a batch; the weights' average takes it in."""
+        metrics = super().train_step(inputs)
+        self.average.update(self.optimizer.iterations)
+        return metrics
+
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The weighted sum of the objectives over one batch of `trainer.dataset.training_batches`."""
         weights = self.config.loss
@@ -119,14 +133,19 @@ class Tandem(tfrs.Model):
         first = tf.logical_or(tf.range(tf.shape(items)[1])[None, :] > 0, inputs["from_start"][:, None])
         valid = tf.logical_and(items > 0, first)
         queries, targets = tf.boolean_mask(states, valid), tf.boolean_mask(items, valid)
-        loss = weights.gamma * self.retrieval(queries, catalogue, targets, self._trainable_items)
+        retrieval = self.retrieval(queries, catalogue, targets, self._trainable_items)
+        self._retrieval_loss.update_state(retrieval)
+        loss = weights.gamma * retrieval
         if weights.alpha:
             users = tf.boolean_mask(tf.repeat(self.known_user(user)[:, None], tf.shape(items)[1], 1), valid)
             labels = tf.boolean_mask(inputs["label"], valid) if self.schema.label else None
-            loss += weights.alpha * self._ranking_loss(users, queries, targets, labels, catalogue, training)
+            ranking = self._rank(users, queries, targets, labels, catalogue, training)
+            self._ranking_loss.update_state(ranking)
+            loss += weights.alpha * ranking
+        self._mean_loss.update_state(loss)
         return loss
 
-    def _ranking_loss(
+    def _rank(
         self,
         users: tf.Tensor,
         queries: tf.Tensor,

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import io
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.schema import SCHEMA_FILE, STATISTICS_FILE, InputError, Schema
+from preprocessing.schema import SCHEMA_FILE, STATISTICS_FILE, InputError, Schema, write_whole
+from trainer.averaging import WeightAverage
 from trainer.biases import label_biases
-from trainer.config import TrainerConfig
+from trainer.config import TrainConfig, TrainerConfig
 from trainer.dataset import EntityTable, read_entities, training_batches
+from trainer.journal import Journal
 from trainer.language_model import LanguageModel, encode_table
 from trainer.model import Tandem
 from trainer.progress import Progress
@@ -69,13 +69,6 @@ class TrainResult:
         write_whole(training / RESULT_FILE, json.dumps(asdict(self), indent=1).encode())
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that is either whole or not there."""
-    scratch = path.with_name(f".{path.name}.partial")
-    scratch.write_bytes(content)
-    scratch.replace(path)
-
-
 def fingerprint(examples: Path, config: TrainerConfig) -> str:
     """Tells whether a checkpoint belongs to these examples and this config."""
     digest = hashlib.sha256()
@@ -102,77 +95,10 @@ def _text_vectors(
     model = LanguageModel(examples / schema.language_model.folder, config.model.language_model.layers)
     with progress.bar("Reading texts with the language model", len(items.tokens)) as advance:
         vectors = encode_table(model, items.tokens, advance)
-    scratch = training / ".text_vectors.partial.npy"
-    np.save(scratch, vectors)
-    scratch.replace(kept)
+    content = io.BytesIO()
+    np.save(content, vectors)
+    write_whole(kept, content.getbuffer())
     return vectors
-
-
-class _Journal(tf.keras.callbacks.Callback):
-    """Validates, keeps checkpoints, and stops when validation no longer gets better."""
-
-    def __init__(
-        self, training: Path, logs: Path, validation: Validation, patience: int, progress: Progress
-    ) -> None:
-        super().__init__()
-        self._training = training
-        self._validation = validation
-        self._patience = patience
-        self._progress = progress
-        self.epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
-        self.best_epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
-        self.best = tf.Variable(-1.0, trainable=False)
-        self._writer = tf.summary.create_file_writer(str(logs / "validation"))
-
-    def open(self, model: Tandem, optimizer: tf.keras.optimizers.Optimizer) -> None:
-        """Restores the newest checkpoint of this training, if there is one."""
-        state = {"epoch": self.epoch, "best_epoch": self.best_epoch, "best": self.best}
-        self._newest = tf.train.CheckpointManager(
-            tf.train.Checkpoint(model=model, optimizer=optimizer, **state),
-            str(self._training / "checkpoints"),
-            max_to_keep=1,
-        )
-        self._best = tf.train.CheckpointManager(
-            tf.train.Checkpoint(model=model), str(self._training / "best"), max_to_keep=1
-        )
-        self._newest.restore_or_initialize()
-
-    def restore_best(self) -> None:
-        """Puts the best epoch's weights into the model."""
-        self._best.checkpoint.restore(self._best.latest_checkpoint).expect_partial()
-
-    @property
-    def finished(self) -> bool:
-        """Whether patience has run out."""
-        return int(self.epoch) - int(self.best_epoch) >= self._patience
-
-    @contextlib.contextmanager
-    def _averaged_weights(self) -> Iterator[None]:
-        weights = self.model.trainable_variables
-        current = [weight.numpy() for weight in weights]
-        self.model.optimizer.finalize_variable_values(weights)
-        yield
-        for weight, value in zip(weights, current, strict=True):
-            weight.assign(value)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measures the averaged weights, keeps them if they are the best, and saves the state."""
-        with self._averaged_weights():
-            metrics = self._validation.measure()
-            if metrics["ndcg@10"] > float(self.best):
-                self.best.assign(metrics["ndcg@10"])
-                self.best_epoch.assign(epoch + 1)
-                self._best.save(checkpoint_number=epoch + 1)
-        with self._writer.as_default(step=epoch):
-            for name, value in metrics.items():
-                tf.summary.scalar(name, value)
-        self.epoch.assign(epoch + 1)
-        # Saved last: a kill before this line trains the epoch again, and loses nothing.
-        self._newest.save(checkpoint_number=epoch + 1)
-        self._progress.epoch(
-            epoch + 1, float((logs or {}).get("loss", np.nan)), metrics, int(self.best_epoch)
-        )
-        self.model.stop_training = self.finished
 
 
 def build_model(
@@ -199,45 +125,36 @@ def train(
     repeated; a folder that belongs to other examples or another config is started anew.
 
     Raises:
-      InputError: there is nothing to train on.
+      InputError: there is nothing to train on or to validate with, `training` holds something else, or
+        the loss became infinite.
     """
     schema = Schema.read(examples)
-    if not schema.counts["train"]:
-        raise InputError(f"{examples}: no training interactions")
+    for part in ("train", "validation"):
+        if not schema.counts[part]:
+            raise InputError(
+                f"{examples}: nothing in the {part} part of the {schema.split} split; training needs some "
+                "(leave_last takes it from users with three interactions or more)"
+            )
     identity = fingerprint(examples, config)
     result = TrainResult.read(training)
     if result is not None and result.fingerprint == identity:
         return result
-    marker = training / "fingerprint"
-    if not marker.exists() or marker.read_text() != identity:
-        shutil.rmtree(training, ignore_errors=True)
-        training.mkdir(parents=True)
-        write_whole(marker, identity.encode())
+    _take_over(training, identity)
     tf.keras.utils.set_random_seed(config.train.seed)
     model, _, _ = build_model(examples, training, schema, config, progress)
     settings = config.train
-    optimizer = tf.keras.optimizers.AdamW(
-        settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        global_clipnorm=settings.gradient_norm,
-        use_ema=True,
-        ema_momentum=settings.averaging,
-        ema_overwrite_frequency=None,
-    )
-    model.compile(optimizer=optimizer)
+    length = config.model.history + 1  # so that every position of a full history has a target
+    batches = training_batches(examples, schema, length, settings.batch_size, settings.seed)
     logs = logs or training / "logs"
     validation = Validation(model, examples, schema, config)
-    journal = _Journal(training, logs, validation, settings.patience, progress)
-    journal.open(model, optimizer)
-    if not journal.finished and int(journal.epoch) < settings.epochs:
-        batches = training_batches(
-            examples, schema, config.model.history + 1, settings.batch_size, settings.seed
-        )
-        with progress.training(int(journal.epoch), settings.epochs):
+    prepare(model, batches, settings)
+    journal = Journal(training, logs, model, validation, settings.patience, progress)
+    if not journal.finished and journal.epochs < settings.epochs:
+        with progress.training(journal.epochs, settings.epochs):
             model.fit(
                 batches,
                 epochs=settings.epochs,
-                initial_epoch=int(journal.epoch),
+                initial_epoch=journal.epochs,
                 verbose=0,
                 callbacks=[journal, tf.keras.callbacks.TensorBoard(str(logs), write_graph=False)],
             )
@@ -246,8 +163,8 @@ def train(
     metrics = validation.measure()
     result = TrainResult(
         fingerprint=identity,
-        epochs=int(journal.epoch),
-        best_epoch=int(journal.best_epoch),
+        epochs=journal.epochs,
+        best_epoch=journal.best_epoch,
         ndcg=metrics["ndcg@10"],
         blend=blend,
         blended_ndcg=blended_ndcg,
@@ -255,3 +172,28 @@ def train(
     )
     result.write(training)
     return result
+
+
+def _take_over(training: Path, identity: str) -> None:
+    """Makes the folder this training's own: what another one left in it is deleted."""
+    marker = training / "fingerprint"
+    if marker.exists() and marker.read_text(encoding="utf-8") == identity:
+        return
+    if training.exists() and not marker.exists() and any(training.iterdir()):
+        raise InputError(f"{training}: holds files that are not of a training; choose another folder")
+    shutil.rmtree(training, ignore_errors=True)
+    training.mkdir(parents=True)
+    write_whole(marker, identity.encode())
+
+
+def prepare(model: Tandem, batches: tf.data.Dataset, settings: TrainConfig) -> None:
+    """Compiles the model; all variables, the optimizer's too, are there afterwards to be restored."""
+    optimizer = tf.keras.optimizers.AdamW(
+        settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        global_clipnorm=settings.gradient_norm,
+    )
+    model.compile(optimizer=optimizer)
+    model.compute_loss(next(iter(batches)))
+    optimizer.build(model.trainable_variables)
+    model.average = WeightAverage(model.trainable_variables, settings.averaging)

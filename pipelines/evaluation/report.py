@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.evaluation.cases import Cases
-from preprocessing.schema import InputError
+from preprocessing.schema import InputError, write_whole
 from trainer.metrics import (
     bootstrap_interval,
     case_ndcg_at,
@@ -81,9 +81,7 @@ class Report:
     def write(self, path: Path) -> None:
         """Writes the report as JSON; the file is either whole or not there."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
 
     @classmethod
     def read(cls, path: Path) -> Report:

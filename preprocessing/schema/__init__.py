@@ -5,7 +5,7 @@ This is the only part of `preprocessing` that the trainer may import.
 
 from preprocessing.schema.documents import Document, parse, read_mapping
 from preprocessing.schema.errors import InputError
-from preprocessing.schema.folders import whole_folder
+from preprocessing.schema.folders import whole_folder, write_whole
 from preprocessing.schema.schema import (
     PADDING,
     PARTS,
@@ -47,4 +47,5 @@ __all__ = [
     "read_vocabulary",
     "whole_folder",
     "write_vocabulary",
+    "write_whole",
 ]

@@ -1,4 +1,4 @@
-"""Folders that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
 from __future__ import annotations
 
@@ -40,3 +40,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
         target.rename(replaced)
     scratch.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Writes a file that appears with all its content or not at all; its folder must be there."""
+    scratch = path.with_name(f".{path.name}.partial")
+    scratch.write_bytes(content)
+    scratch.replace(path)

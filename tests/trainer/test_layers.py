@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from preprocessing.schema import Entity, Feature
+from trainer.averaging import WeightAverage
 from trainer.layers.features import CategoricalEncoder, DenseEncoder, MultiEncoder
 from trainer.layers.item_tower import ItemTower
 from trainer.layers.user_tower import UserTower
@@ -95,3 +96,17 @@ def test_the_catalogue_softmax_of_nothing_is_zero():
         tf.zeros([0, 3]), tf.zeros([4, 3]), tf.zeros([0], tf.int64), tf.ones([4], tf.bool)
     )
     assert float(loss) == 0.0
+
+
+def test_the_weight_average_forgets_the_beginning_and_gives_the_weights_back():
+    weight = tf.Variable([8.0])
+    average = WeightAverage([weight], decay=0.5)
+    expected = 8.0
+    for step in range(1, 40):
+        weight.assign([float(step)])
+        average.update(tf.constant(step))
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    with average.applied():
+        np.testing.assert_allclose(weight, [expected], rtol=1e-5)
+    np.testing.assert_allclose(weight, [39.0])

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from preprocessing.schema import InputError, Schema
 from tests.trainer.conftest import data_config, write_tables
 from trainer.biases import label_biases
 from trainer.config import TrainerConfig, parse_config
-from trainer.dataset import read_cuts
+from trainer.dataset import read_cuts, training_batches
+from trainer.journal import Journal
 from trainer.metrics import ndcg_at, target_ranks
 from trainer.task import local_path, main
-from trainer.train import TrainResult, build_model, train
+from trainer.train import TrainResult, build_model, prepare, train
 from trainer.validation import Validation
 
 
@@ -162,5 +164,28 @@ def test_examples_without_training_interactions_are_refused(tmp_path, examples, 
     empty = Schema.read(examples)
     empty = empty.model_copy(update={"counts": {**empty.counts, "train": 0}})
     empty.write(tmp_path)
-    with pytest.raises(InputError, match="no training interactions"):
+    with pytest.raises(InputError, match="nothing in the train part of the leave_last split"):
         train(tmp_path, tmp_path / "training", config, progress)
+
+
+def test_a_checkpoint_brings_back_optimizer_and_average(
+    tmp_path, examples, training, schema, config, progress
+):
+    copied = tmp_path / "training"
+    shutil.copytree(training, copied)
+    model, _, _ = build_model(examples, copied, schema, config, progress)
+    batches = training_batches(examples, schema, config.model.history + 1, config.train.batch_size, 0)
+    prepare(model, batches, config.train)
+    validation = Validation(model, examples, schema, config)
+    before = validation.measure()["ndcg@10"]
+    journal = Journal(copied, tmp_path / "logs", model, validation, config.train.patience, progress)
+    result = TrainResult.read(training)
+    assert (journal.epochs, journal.best_epoch) == (result.epochs, result.best_epoch)
+    assert int(model.optimizer.iterations) >= result.epochs * len(list(batches)) - 1
+    newest = validation.measure()["ndcg@10"]
+    journal.restore_best()
+    assert validation.measure()["ndcg@10"] == pytest.approx(result.ndcg, abs=1e-6)
+    assert before < newest
+    with model.average.applied():
+        averaged = validation.measure()["ndcg@10"]
+    assert averaged != pytest.approx(before, abs=1e-6)

@@ -1,0 +1,45 @@
+"""A running average of the weights, which judges and serves better than the weights themselves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+
+class WeightAverage(tf.Module):
+    """Averages weights over the newest steps (Polyak & Juditsky 1992).
+
+    Early in training few steps are averaged, so that the first, untrained weights are soon forgotten.
+
+    Args:
+      weights: the variables; they must have been made.
+      decay: share of the average that a step keeps, once there have been enough steps.
+    """
+
+    def __init__(self, weights: Sequence[tf.Variable], decay: float) -> None:
+        super().__init__(name="weight_average")
+        self._decay = decay
+        self._averages = [tf.Variable(weight, trainable=False) for weight in weights]
+        # Hidden from tf.Module: the weights are the model's, and are kept with it.
+        self._weights = lambda: weights
+
+    def update(self, steps: tf.Tensor) -> None:
+        """Takes the weights in; `steps` were taken so far."""
+        done = tf.cast(steps, tf.float32)
+        decay = tf.minimum(self._decay, (1.0 + done) / (10.0 + done))
+        for average, weight in zip(self._averages, self._weights(), strict=True):
+            average.assign_sub((1.0 - decay) * (average - weight))
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Puts the averages in the place of the weights while the block lasts."""
+        current = [weight.numpy() for weight in self._weights()]
+        for average, weight in zip(self._averages, self._weights(), strict=True):
+            weight.assign(average)
+        try:
+            yield
+        finally:
+            for weight, value in zip(self._weights(), current, strict=True):
+                weight.assign(value)
