@@ -20,6 +20,7 @@ from pipelines.evaluation.judge import judge
 from pipelines.evaluation.report import Report
 from pipelines.local_server import local_server
 from pipelines.recommendations import ask, show
+from pipelines.statistics_table import show_statistics
 from preprocessing.pipeline import preprocess
 from preprocessing.plan import make_plan
 from preprocessing.schema import InputError, Schema, read_vocabulary
@@ -72,7 +73,7 @@ class Run:
             plan = make_plan(config.data, config.base)
             examples = steps.key(config.name, config.data, *steps.states(plan))
             self._step("preprocess", examples, "examples/schema.json", self._preprocess)
-            training = steps.key(examples, trainer.model, trainer.train)
+            training = steps.key(examples, trainer.model, trainer.train, str(trainer.export.candidates))
             self._step("train", training, "training/training.json", self._train)
             exported = steps.key(training, trainer.export)
             self._step("export", exported, "model/*/saved_model.pb", self._export)
@@ -121,8 +122,9 @@ class Run:
                 self._workers,
                 progress=status.update,
             )
-        counts = ", ".join(f"{part} {count:,}" for part, count in schema.counts.items())
-        self._console.print(f"Examples: {counts}")
+        show_statistics(self._examples, self._console)
+        if not schema.counts["test"]:
+            raise InputError(f"the {schema.split} split leaves nothing to test with; see data.split")
 
     def _train(self) -> None:
         result = train(self._examples, self._training, self._config.trainer, self._progress)

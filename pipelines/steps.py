@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines import __version__
 from preprocessing.plan import Plan
-from preprocessing.schema import Document, write_whole
+from preprocessing.schema import Document, file_digest, write_whole
 
 
 def key(*parts: str | Document) -> str:
@@ -29,19 +29,11 @@ def states(plan: Plan) -> Iterator[str]:
     for source in sources:
         for file in source.files if source else ():
             path = Path(file.path)
-            yield f"{file.name} {file.size} {_content(path) if path.is_file() else ''}"
+            yield f"{file.name} {file.size} {file_digest(path) if path.is_file() else ''}"
     if plan.language_model:
         for path in sorted(plan.language_model.path.iterdir()):
             if path.is_file():
-                yield f"{path.name} {_content(path)}"
-
-
-def _content(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+                yield f"{path.name} {file_digest(path)}"
 
 
 class Marker:

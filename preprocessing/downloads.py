@@ -21,6 +21,8 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from preprocessing.schema import file_digest
+
 BLOCK = 1 << 20
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -172,14 +174,10 @@ def write_checked(blocks: Iterable[bytes], file: AssetFile, folder: Path) -> Ite
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal, `""` when it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
+        return file_digest(path)
     except OSError:
         return ""
-    return digest.hexdigest()
 
 
 def total_size(files: Iterable[AssetFile]) -> int:

@@ -13,7 +13,17 @@ from preprocessing.entities import features_of, vocabulary_file
 from preprocessing.graph import Graph
 from preprocessing.plan import Plan, make_plan
 from preprocessing.runner import run_pipeline, shared_folder
-from preprocessing.schema import RESERVED, Entity, InputError, Label, LanguageModel, Schema, whole_folder
+from preprocessing.schema import (
+    RESERVED,
+    SCHEMA_FILE,
+    Entity,
+    InputError,
+    Label,
+    LanguageModel,
+    Schema,
+    folder_digest,
+    whole_folder,
+)
 from preprocessing.statistics import (
     check_rejected,
     check_training,
@@ -56,7 +66,7 @@ def preprocess(
     progress("checking the tables and the language model")
     plan = make_plan(config, base)
     refused = refused_file(output)
-    with whole_folder(output) as scratch:
+    with whole_folder(output, SCHEMA_FILE) as scratch:
         progress("reading, checking, splitting, tokenising")
         with shared_folder(scratch, beam_options) as root:
             run_pipeline(lambda pipeline: Graph(pipeline, plan, root).lay(), workers, beam_options)
@@ -72,7 +82,7 @@ def preprocess(
             raise
         write_statistics(scratch, dataset_statistics(tables, summary, plan.has_time, plan.label is not None))
         language_model = plan.language_model.copy_into(scratch) if plan.language_model else None
-        schema = _schema(plan, name, summary, language_model)
+        schema = _schema(plan, name, summary, language_model, folder_digest(scratch))
         schema.write(scratch)
     refused.unlink(missing_ok=True)  # of an earlier run
     return schema
@@ -84,7 +94,7 @@ def refused_file(output: Path) -> Path:
 
 
 def _schema(
-    plan: Plan, name: str, summary: Mapping[str, Any], language_model: LanguageModel | None
+    plan: Plan, name: str, summary: Mapping[str, Any], language_model: LanguageModel | None, digest: str
 ) -> Schema:
     config = plan.config
     label = None
@@ -101,6 +111,7 @@ def _schema(
         language_model=language_model,
         files=shard_names(plan.shards),
         counts=summary["examples"],
+        digest=digest,
     )
 
 

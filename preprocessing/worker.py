@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ def _end_with_parent(parent: int) -> None:
 def main() -> None:
     """Serves the process that started this one until it has no more work."""
     logging.disable(logging.WARNING)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, and it ends us
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     from apache_beam.runners.worker import sdk_worker_main  # it logs while it is imported
 

@@ -165,7 +165,8 @@ def parse_config(values: dict[str, object], where: str) -> TrainerConfig:
     if unknown:
         allowed = ", ".join(sorted(SECTIONS | OTHER_ROOMS))
         raise InputError(f"{where}: unknown section {', '.join(unknown)}; allowed: {allowed}")
-    return parse(TrainerConfig, {key: values[key] or {} for key in SECTIONS & set(values)}, where)
+    given = {key: values[key] for key in SECTIONS & set(values) if values[key] is not None}
+    return parse(TrainerConfig, given, where)
 
 
 def read_config(path: Path) -> TrainerConfig:

@@ -133,22 +133,30 @@ class Cut:
     Attributes:
       user: index.
       history: item indices before the cut, oldest first `[H]`.
-      items: target indices `[T]`.
-      labels: their labels `[T]`, or empty.
+      items: target indices `[T]`, each once, none of which is in the history: to find what somebody
+        already has is another task, and the served model never recommends it.
+      labels: their newest labels `[T]`, or empty.
+      repeats: how many held-out interactions were left out for that.
     """
 
     user: int
     history: np.ndarray
     items: np.ndarray
     labels: np.ndarray
+    repeats: int
 
 
 def read_cuts(examples: Path, schema: Schema, part: Part) -> Iterator[Cut]:
-    """Reads the `validation` or `test` part in file order."""
+    """Reads the `validation` or `test` part in file order; a cut may be left without targets."""
     for batch in read_batches(examples, schema, part):
         for row in range(len(batch["user"])):
             history, items, labels = (batch[name][row].numpy() for name in ("history", "item", "label"))
-            yield Cut(int(batch["user"][row]), history, items, labels)
+            newest = {int(item): place for place, item in enumerate(items)}
+            known = set(history.tolist())
+            places = np.array([place for item, place in newest.items() if item not in known], np.int64)
+            labels = labels[places] if schema.label else labels
+            user = int(batch["user"][row])
+            yield Cut(user, history, items[places], labels, len(items) - len(places))
 
 
 def history_batch(histories: list[np.ndarray], length: int) -> np.ndarray:

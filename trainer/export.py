@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -22,15 +23,21 @@ def next_version(model: Path) -> int:
     return max(versions, default=0) + 1
 
 
+def _details(version: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((version / "assets.extra" / DETAILS_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def export(
     examples: Path,
     training: Path,
     model: Path,
     config: TrainerConfig,
     progress: Progress,
-    version: int | None = None,
 ) -> Path:
-    """Exports the best checkpoint of a finished training.
+    """Exports the best checkpoint of a finished training, unless the newest version is just that.
 
     Args:
       examples: the folder that was trained on.
@@ -38,7 +45,6 @@ def export(
       model: where versions go.
       config: the trainer's sections of the config.
       progress: where to show it.
-      version: the version's number; the next free one when not given.
 
     Returns:
       the version's folder, which appears whole or not at all.
@@ -46,20 +52,12 @@ def export(
     Raises:
       InputError: training has not finished, or belongs to other examples or another config.
     """
+    schema = Schema.read(examples)
     result = TrainResult.read(training)
-    if result is None or result.fingerprint != fingerprint(examples, config):
+    if result is None or result.fingerprint != fingerprint(schema, config):
         raise InputError(
             f"{training}: no finished training of these examples with this config; run `tandem train`"
         )
-    schema = Schema.read(examples)
-    tandem, items, users = build_model(examples, training, schema, config, progress)
-    checkpoint = tf.train.latest_checkpoint(str(training / "best"))
-    tf.train.Checkpoint(model=tandem).restore(checkpoint).expect_partial()
-    progress.say("Exporting the SavedModel")
-    module = ServingModel(tandem, examples, items, users, config, result.blend)
-    signatures = module.signatures()
-    module.track(signatures)
-    folder = model / str(version or next_version(model))
     details = {
         "name": schema.name,
         "items": schema.items.size,
@@ -67,8 +65,23 @@ def export(
         "blend": result.blend,
         "validation": {"ndcg@10": result.blended_ndcg, "rmse": result.ranking},
         "fingerprint": result.fingerprint,
+        "export": config.export.model_dump(mode="json"),
     }
-    with whole_folder(folder) as scratch:
+    newest = model / str(next_version(model) - 1)
+    if _details(newest) == details:
+        progress.say("the newest version is this very model")
+        return newest
+    checkpoint = tf.train.latest_checkpoint(str(training / "best"))
+    if checkpoint is None:
+        raise InputError(f"{training}: the best checkpoint is gone; delete this folder and train again")
+    tandem, items, users = build_model(examples, training, schema, config, progress)
+    tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
+    progress.say("Exporting the SavedModel")
+    module = ServingModel(tandem, examples, items, users, config, result.blend)
+    signatures = module.signatures()
+    module.track(signatures)
+    folder = model / str(next_version(model))
+    with whole_folder(folder, "saved_model.pb") as scratch:
         # Custom ops must be named, or loading them in a server would come as a surprise.
         options = tf.saved_model.SaveOptions(namespace_whitelist=["Scann"])
         tf.saved_model.save(module, str(scratch), signatures, options)

@@ -24,14 +24,14 @@ class ScannIndex(tf.Module):
 
         self._size = len(vectors)
         builder = scann_ops.builder(vectors, num_neighbors=10, distance_measure="dot_product")
-        self._reorder = 0
+        self._reorder = self._leaves = 0
         if self._size <= config.brute_force_below:
             builder = builder.score_brute_force()
         else:
-            leaves = config.leaves or round(math.sqrt(self._size))
+            self._leaves = config.leaves or round(math.sqrt(self._size))
             builder = builder.tree(
-                num_leaves=leaves,
-                num_leaves_to_search=config.leaves_to_search or max(1, leaves // 10),
+                num_leaves=self._leaves,
+                num_leaves_to_search=config.leaves_to_search or max(1, self._leaves // 10),
                 training_sample_size=min(self._size, 250_000),
             )
             self._reorder = config.reorder
@@ -47,7 +47,8 @@ class ScannIndex(tf.Module):
 
         Returns:
           rows of `vectors` `[B, count]` int64 and dot products `[B, count]`, falling; a place for
-          which nothing was found has the score -inf.
+          which nothing was found has the score -inf, and there are such places only when all that
+          there is was found.
         """
         from scann.scann_ops.py import scann_ops
 
@@ -55,7 +56,14 @@ class ScannIndex(tf.Module):
         count = tf.minimum(tf.cast(count, tf.int32), self._size)
         before_reordering = tf.maximum(count, self._reorder) if self._reorder else None
         found = searcher.search_batched(queries, count, before_reordering)
+        if self._leaves:
+            # Few leaves may hold fewer items than were asked for; then all leaves are searched.
+            found = tf.cond(
+                tf.reduce_all(tf.math.is_finite(found.distances)),
+                lambda: found,
+                lambda: searcher.search_batched(queries, count, before_reordering, self._leaves),
+            )
         rows = tf.cast(found.indices, tf.int64)
-        # Few leaves may hold fewer items than were asked for; ScaNN fills up with NaN.
+        # Where ScaNN finds nothing it fills up with NaN.
         present = tf.logical_and(tf.math.is_finite(found.distances), rows < self._size)
         return tf.where(present, rows, 0), tf.where(present, found.distances, -math.inf)

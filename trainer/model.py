@@ -87,7 +87,8 @@ class Tandem(tfrs.Model):
         return tf.where((self._item_index >= RESERVED)[:, None], vectors, 0.0)
 
     def known_user(self, user: tf.Tensor) -> tf.Tensor:
-        """The index that the ranker has a bias for: `user`, or 'unknown' without training interactions."""
+        """The index that the ranker knows a user by: 'unknown' without training interactions or a name."""
+        user = tf.maximum(user, tf.cast(UNKNOWN, user.dtype))
         return tf.where(user < self.schema.users.first_unseen, user, tf.cast(UNKNOWN, user.dtype))
 
     def about_user(self, user: tf.Tensor) -> tf.Tensor:
@@ -162,7 +163,7 @@ class Tandem(tfrs.Model):
             targets = tf.concat([targets, negatives], 0)
             users, queries = tf.tile(users, [2]), tf.tile(queries, [2, 1])
         scores = self.ranker(users, targets, queries, tf.gather(catalogue, targets), training=training)
-        return self.ranking(labels=tf.cast(labels, scores.dtype)[:, None], predictions=scores[:, None])
+        return self.ranking(labels=self.ranker.scores_of(labels)[:, None], predictions=scores[:, None])
 
     def call(self, inputs: dict[str, Any]) -> tf.Tensor:
         """User vectors of `user [B]` with `history [B, L]`."""

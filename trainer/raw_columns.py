@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from preprocessing.schema import PADDING, RESERVED, UNKNOWN, Feature, LanguageModel, Text
+from preprocessing.schema import PADDING, RESERVED, UNKNOWN, Feature, LanguageModel, Text, read_vocabulary
 
 
 class Vocabulary(tf.Module):
@@ -67,7 +67,7 @@ class Tokenizer(tf.Module):
         super().__init__(name="tokenizer")
         from transformers import TFBertTokenizer
 
-        vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+        vocabulary = read_vocabulary(folder / "vocab.txt")
         # The fast kernel treats some characters otherwise than the tokeniser that wrote the examples.
         self._tokenizer = TFBertTokenizer(
             vocabulary,

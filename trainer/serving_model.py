@@ -55,8 +55,8 @@ class ServingModel(tf.Module):
         vectors = tandem.catalogue().numpy()
         self._vectors = tf.Variable(vectors, trainable=False, name="item_vectors")
         self._index = ScannIndex(vectors[RESERVED:], config.export.scann)
-        self._item_ids = tf.Variable(items.ids.astype(str), trainable=False, name="item_ids")
-        self._titles = tf.Variable(items.display.astype(str), trainable=False, name="titles")
+        self._item_ids = tf.Variable(tf.constant(items.ids.tolist()), trainable=False, name="item_ids")
+        self._titles = tf.Variable(tf.constant(items.display.tolist()), trainable=False, name="titles")
         self._items = Vocabulary(examples / schema.items.vocabulary)
         self._users = Vocabulary(examples / schema.users.vocabulary)
         newest = config.export.stored_history
@@ -108,8 +108,8 @@ class ServingModel(tf.Module):
         user, past, banned = self._request(user_id, history, exclude)
         vector, newest = self._user_vector(user, past)
         items, retrieved = self._candidates(vector, banned, self._export.candidates)
-        labels = self._labels(user, vector, items)
-        score = tf.where(items > PADDING, retrieved + self._blend * labels, LOWEST)
+        scores = self._ranking(user, vector, items)
+        score = tf.where(items > PADDING, retrieved + self._blend * scores, LOWEST)
         score, order = tf.math.top_k(score, self._export.k)
         items = tf.gather(items, order, batch_dims=1)
         return {
@@ -130,11 +130,15 @@ class ServingModel(tf.Module):
         user, past, _ = self._request(user_id, history, tf.zeros([tf.shape(user_id)[0], 0], tf.string))
         vector, _ = self._user_vector(user, past)
         items = self._items(candidate_id)
-        labels = self._labels(user, vector, items)
+        scores = self._ranking(user, vector, items)
         retrieved = tf.einsum("bd,bcd->bc", vector, tf.gather(self._vectors, items))
-        score = tf.where(items >= RESERVED, retrieved + self._blend * labels, LOWEST)
+        score = tf.where(items >= RESERVED, retrieved + self._blend * scores, LOWEST)
         label = self._schema.label
-        rating = tf.clip_by_value(labels, label.minimum, label.maximum) if label else tf.sigmoid(labels)
+        if label:
+            rating = self._layers.value.ranker.labels_of(scores)
+            rating = tf.clip_by_value(rating, label.minimum, label.maximum)
+        else:
+            rating = tf.sigmoid(scores)
         return {"score": score, "rating": rating}
 
     def similar(self, item_id: tf.Tensor, exclude: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -203,11 +207,16 @@ class ServingModel(tf.Module):
 
     def _candidates(self, queries: tf.Tensor, banned: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
         """The best items that are not banned `[B, count]` and their scores; padding at the end."""
-        most = tf.reduce_max(tf.reduce_sum(tf.cast(banned >= RESERVED, tf.int32), 1), 0)
+        banned = tf.sort(banned, axis=1)
+        repeated = tf.pad(tf.equal(banned[:, 1:], banned[:, :-1]), [[0, 0], [1, 0]])[:, : tf.shape(banned)[1]]
+        counted = tf.logical_and(banned >= RESERVED, tf.logical_not(repeated))
+        most = tf.reduce_max(tf.reduce_sum(tf.cast(counted, tf.int32), 1), 0)
         rows, scores = self._index.search(queries, count + tf.maximum(most, 0))
         items = rows + RESERVED
-        is_banned = tf.reduce_any(tf.equal(items[:, :, None], banned[:, None, :]), 2)
-        scores = tf.where(is_banned, -math.inf, scores)
+        # One more place, so that there is always something to compare with.
+        banned = tf.pad(banned, [[0, 0], [0, 1]], constant_values=banned.dtype.max)
+        nearest = tf.gather(banned, tf.searchsorted(banned, items), batch_dims=1)
+        scores = tf.where(tf.equal(nearest, items), -math.inf, scores)
         scores = tf.pad(scores, [[0, 0], [0, count]], constant_values=-math.inf)
         items = tf.pad(items, [[0, 0], [0, count]])
         scores, order = tf.math.top_k(scores, count)
@@ -215,8 +224,8 @@ class ServingModel(tf.Module):
         present = tf.math.is_finite(scores)
         return tf.where(present, items, PADDING), tf.where(present, scores, LOWEST)
 
-    def _labels(self, user: tf.Tensor, vector: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        """The ranker's prediction for candidates `[B, C]`."""
+    def _ranking(self, user: tf.Tensor, vector: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+        """The ranker's scores of candidates `[B, C]`."""
         tandem = self._layers.value
         count = tf.shape(items)[1]
         return tandem.ranker(

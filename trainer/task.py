@@ -92,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{parser.prog}: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 

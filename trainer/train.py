@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.schema import SCHEMA_FILE, STATISTICS_FILE, InputError, Schema, write_whole
+from preprocessing.schema import InputError, Schema, write_whole
 from trainer.averaging import WeightAverage
 from trainer.biases import label_biases
 from trainer.config import TrainConfig, TrainerConfig
@@ -58,10 +58,10 @@ class TrainResult:
 
     @classmethod
     def read(cls, training: Path) -> TrainResult | None:
-        """The result in a training folder, or None when training has not finished there."""
+        """The result in a training folder, or None when there is none that can be read."""
         try:
             return cls(**json.loads((training / RESULT_FILE).read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError, TypeError):  # damaged, or of another version of Tandem
             return None
 
     def write(self, training: Path) -> None:
@@ -69,14 +69,15 @@ class TrainResult:
         write_whole(training / RESULT_FILE, json.dumps(asdict(self), indent=1).encode())
 
 
-def fingerprint(examples: Path, config: TrainerConfig) -> str:
-    """Tells whether a checkpoint belongs to these examples and this config."""
-    digest = hashlib.sha256()
-    for name in (SCHEMA_FILE, STATISTICS_FILE):
-        digest.update((examples / name).read_bytes())
-    digest.update(config.model.model_dump_json().encode())
-    digest.update(config.train.model_dump_json().encode())
-    return digest.hexdigest()
+def fingerprint(schema: Schema, config: TrainerConfig) -> str:
+    """Tells whether a training belongs to these examples and this config."""
+    parts = (
+        schema.model_dump_json(),  # with the digest of all the other files
+        config.model.model_dump_json(),
+        config.train.model_dump_json(),
+        str(config.export.candidates),  # the blend was chosen for so many
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _text_vectors(
@@ -93,7 +94,9 @@ def _text_vectors(
     if kept.exists():
         return np.load(kept)
     model = LanguageModel(examples / schema.language_model.folder, config.model.language_model.layers)
-    with progress.bar("Reading texts with the language model", len(items.tokens)) as advance:
+    with progress.bar(
+        "Reading texts with the language model", int((items.tokens > 0).any(1).sum())
+    ) as advance:
         vectors = encode_table(model, items.tokens, advance)
     content = io.BytesIO()
     np.save(content, vectors)
@@ -108,9 +111,13 @@ def build_model(
     items = read_entities(examples, schema, "items")
     users = read_entities(examples, schema, "users")
     text_vectors = _text_vectors(examples, training, schema, items, config, progress)
+    if users.tokens is not None:
+        progress.say("note: the model does not read the texts of users yet")
     model = Tandem(schema, config.model, items, users, text_vectors)
     if schema.label:
         model.ranker.start_from(label_biases(examples, schema))
+    # The first window makes all variables, so that checkpoints find them.
+    model.compute_loss(next(iter(training_batches(examples, schema, config.model.history + 1, 1, 0))))
     return model, items, users
 
 
@@ -135,7 +142,7 @@ def train(
                 f"{examples}: nothing in the {part} part of the {schema.split} split; training needs some "
                 "(leave_last takes it from users with three interactions or more)"
             )
-    identity = fingerprint(examples, config)
+    identity = fingerprint(schema, config)
     result = TrainResult.read(training)
     if result is not None and result.fingerprint == identity:
         return result
@@ -147,7 +154,7 @@ def train(
     batches = training_batches(examples, schema, length, settings.batch_size, settings.seed)
     logs = logs or training / "logs"
     validation = Validation(model, examples, schema, config)
-    prepare(model, batches, settings)
+    prepare(model, settings)
     journal = Journal(training, logs, model, validation, settings.patience, progress)
     if not journal.finished and journal.epochs < settings.epochs:
         with progress.training(journal.epochs, settings.epochs):
@@ -175,25 +182,33 @@ def train(
 
 
 def _take_over(training: Path, identity: str) -> None:
-    """Makes the folder this training's own: what another one left in it is deleted."""
+    """Makes the folder this training's own: what another training left in it is deleted.
+
+    Raises:
+      InputError: the folder holds something that is not of a training.
+    """
     marker = training / "fingerprint"
     if marker.exists() and marker.read_text(encoding="utf-8") == identity:
         return
-    if training.exists() and not marker.exists() and any(training.iterdir()):
+    others = [path for path in training.iterdir() if path.name[0] != "."] if training.exists() else []
+    if others and not marker.exists():
         raise InputError(f"{training}: holds files that are not of a training; choose another folder")
-    shutil.rmtree(training, ignore_errors=True)
+    replaced = training.with_name(f".{training.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if training.exists():
+        training.rename(replaced)  # a kill while deleting must not leave half a training here
     training.mkdir(parents=True)
     write_whole(marker, identity.encode())
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
-def prepare(model: Tandem, batches: tf.data.Dataset, settings: TrainConfig) -> None:
-    """Compiles the model; all variables, the optimizer's too, are there afterwards to be restored."""
+def prepare(model: Tandem, settings: TrainConfig) -> None:
+    """Compiles the model; the optimizer's variables are there afterwards to be restored."""
     optimizer = tf.keras.optimizers.AdamW(
         settings.learning_rate,
         weight_decay=settings.weight_decay,
         global_clipnorm=settings.gradient_norm,
     )
     model.compile(optimizer=optimizer)
-    model.compute_loss(next(iter(batches)))
     optimizer.build(model.trainable_variables)
     model.average = WeightAverage(model.trainable_variables, settings.averaging)

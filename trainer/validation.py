@@ -35,7 +35,7 @@ class Validation:
         self._labels = tf.function(self._predict_labels, reduce_retracing=True)
         self._schema = schema
         self._candidates = config.export.candidates
-        self._cuts = list(read_cuts(examples, schema, "validation"))
+        self._cuts = [cut for cut in read_cuts(examples, schema, "validation") if len(cut.items)]
         self._history = history_batch([cut.history for cut in self._cuts], config.model.history)
         self._user = np.array([cut.user for cut in self._cuts], np.int64)
         counts = [len(cut.items) for cut in self._cuts]
@@ -46,8 +46,9 @@ class Validation:
 
     def _batches(self) -> Iterator[tuple[Any, ...]]:
         catalogue = self._model.catalogue()
-        for begin in range(0, len(self._cuts), BATCH):
-            rows = np.arange(begin, min(begin + BATCH, len(self._cuts)))
+        # Each target takes a row of scores, so it is targets, not cuts, that make a batch large.
+        batch = np.cumsum([len(cut.items) for cut in self._cuts]) // BATCH
+        for rows in np.split(np.arange(len(self._cuts)), np.flatnonzero(np.diff(batch)) + 1):
             users = self._user_vectors(self._history[rows], self._user[rows], catalogue)
             scores = tf.matmul(users, catalogue, transpose_b=True).numpy()
             excluded = np.zeros(scores.shape, bool)
@@ -55,7 +56,7 @@ class Validation:
             for row, number in enumerate(rows):
                 excluded[row, self._cuts[number].history] = True
             cases = np.flatnonzero((self._row >= rows[0]) & (self._row <= rows[-1]))
-            yield rows, cases, self._row[cases] - begin, users, catalogue, scores, excluded
+            yield rows, cases, self._row[cases] - rows[0], users, catalogue, scores, excluded
 
     def _predict_labels(
         self, user: tf.Tensor, item: tf.Tensor, user_vectors: tf.Tensor, catalogue: tf.Tensor
@@ -73,7 +74,7 @@ class Validation:
             if self._label is not None:
                 user = self._user[self._row[cases]]
                 predicted = self._labels(user, target, tf.gather(users, row), catalogue)
-                errors[cases] = predicted.numpy() - self._label[cases]
+                errors[cases] = self._model.ranker.labels_of(predicted).numpy() - self._label[cases]
         metrics = {
             "ndcg@10": float(case_ndcg_at(ranks, self._row, 10).mean()),
             "recall@10": float(case_recall_at(ranks, self._row, 10).mean()),
@@ -86,7 +87,8 @@ class Validation:
         """Chooses the weight w of `retrieval + w * ranking` among the best retrieval candidates.
 
         Returns:
-          the weight with the best NDCG@10 (the smallest of equals), and that NDCG@10.
+          the weight with the best NDCG@10 (the smallest of equals), and that NDCG@10. Ranking scores are
+        standardised, so the weights mean the same whatever the label's scale.
         """
         ranks = np.zeros((len(BLENDS), len(self._target)))
         for rows, cases, row, users, catalogue, scores, excluded in self._batches():

@@ -63,6 +63,10 @@ def main() -> None:
     except (InputError, ServingError) as error:
         print(f"tandem: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"tandem: error: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except PipelineError as error:
         print(f"tandem: error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -64,9 +64,9 @@ def evaluate(
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
         report = judge(predictor, examples, part.value, progress)
+    report.print(Console())
     if output is not None:
         report.write(output)
-    report.print(Console())
 
 
 def saved_model_folder(path: str) -> str:

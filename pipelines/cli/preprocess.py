@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,8 +43,8 @@ def preprocess(
     console = Console(stderr=True)
     name, data = read_config(config)
     with console.status("starting Apache Beam and TensorFlow") as status:
+        from pipelines.statistics_table import show_statistics
         from preprocessing.pipeline import preprocess as run
-        from preprocessing.schema import STATISTICS_FILE
 
         run(
             data,
@@ -56,35 +55,4 @@ def preprocess(
             beam_options or (),
             progress=status.update,
         )
-    statistics = json.loads((output / STATISTICS_FILE).read_text(encoding="utf-8"))
-    _show(name, output, statistics)
-
-
-def _show(name: str, output: Path, statistics: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    rows = Table(title=name, title_justify="left")
-    for heading in ("table", "read", "kept", "quarantined", "filtered"):
-        rows.add_column(heading, justify="left" if heading == "table" else "right")
-    for table, counts in statistics["tables"].items():
-        rows.add_row(
-            table, *(f"{counts[column]:,}" for column in ("read", "kept", "quarantined", "filtered"))
-        )
-    console.print(rows)
-    for table, counts in statistics["tables"].items():
-        for what in ("quarantined_by_reason", "filtered_by_rule"):
-            for reason, number in counts[what].items():
-                console.print(
-                    f"{table}: {number:,} {what.split('_')[0]}: {reason}", markup=False, highlight=False
-                )
-    parts = ", ".join(f"{part} {number:,}" for part, number in statistics["interactions"].items())
-    console.print(
-        f"{statistics['items']:,} items ({statistics['unseen_items']:,} unseen), "
-        f"{statistics['users']:,} users, interactions: {parts}",
-        highlight=False,
-    )
-    console.print(
-        f"written to {output}; rejected rows are in {output}/quarantine-*.jsonl", markup=False, soft_wrap=True
-    )
+    show_statistics(output, Console())

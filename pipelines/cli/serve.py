@@ -64,7 +64,7 @@ def serve(
     The long flags in full: `--file_system_poll_wait_seconds`, `--tensorflow_intra_op_parallelism`,
     `--tensorflow_inter_op_parallelism`.
 
-    Example: `tandem serve --model_base_path=runs/movielens/model`, then `tandem recommend --user 196`.
+    Example: `tandem serve --model_base_path=runs/movielens-100k/model`, then `tandem recommend --user 196`.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.WARNING)

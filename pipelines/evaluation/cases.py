@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from preprocessing.schema import Entity, InputError, Schema, read_vocabulary
 from preprocessing.schema.examples import read_batches
+from trainer.dataset import read_cuts
 
 Indices = npt.NDArray[np.int64]
 HeldOut = Literal["validation", "test"]
@@ -41,13 +42,14 @@ class Interactions:
 class Cases:
     """The held-out targets of a part, each case one user at one moment.
 
-    A case that holds the same item twice counts it once, with the newest label.
+    An item is a target once, with the newest label, and not when it is in the history already.
 
     Attributes:
       user: `[C]` indices.
       history: for each case the items before the cut, oldest first.
       target, case: `[T]`, the held-out items and the number of the case that each belongs to, rising.
       label: `[T]`, or None when the data set has no labels.
+      repeats: how many held-out interactions are no target for that reason.
     """
 
     user: Indices
@@ -55,6 +57,7 @@ class Cases:
     target: Indices
     case: Indices
     label: np.ndarray | None
+    repeats: int = 0
 
     def __len__(self) -> int:
         return len(self.user)
@@ -88,40 +91,25 @@ def read_cases(examples: Path, schema: Schema, part: HeldOut) -> Cases:
     Raises:
       InputError: the part holds no case.
     """
-    user: list[int] = []
-    history: list[Indices] = []
-    target: list[int] = []
-    case: list[int] = []
-    label: list[float] = []
-    for batch in read_batches(examples, schema, part):
-        for row in _rows(batch):
-            newest = {int(item): place for place, item in enumerate(row["item"])}
-            target += newest
-            case += [len(user)] * len(newest)
-            if schema.label:
-                label += [float(row["label"][place]) for place in newest.values()]
-            user.append(int(row["user"]))
-            history.append(row["history"])
-    if not user:
-        raise InputError(f"{examples}: the {part} part is empty, so there is nothing to judge by")
-    labels = np.array(label, np.float64) if schema.label else None
-    return Cases(np.array(user), tuple(history), np.array(target), np.array(case), labels)
+    cuts = list(read_cuts(examples, schema, part))
+    repeats = sum(cut.repeats for cut in cuts)
+    cuts = [cut for cut in cuts if len(cut.items)]
+    if not cuts:
+        raise InputError(f"{examples}: the {part} part holds nothing new to its users to judge by")
+    return Cases(
+        user=np.array([cut.user for cut in cuts]),
+        history=tuple(cut.history for cut in cuts),
+        target=np.concatenate([cut.items for cut in cuts]),
+        case=np.repeat(np.arange(len(cuts)), [len(cut.items) for cut in cuts]),
+        label=np.concatenate([cut.labels for cut in cuts]).astype(np.float64) if schema.label else None,
+        repeats=repeats,
+    )
 
 
 def read_ids(examples: Path, entity: Entity) -> np.ndarray:
     """The raw ids by index as an object array of bytes; padding and 'unknown' are `b""`."""
     names = read_vocabulary(examples / entity.vocabulary)
     return np.array([b"", b"", *(name.encode("utf-8") for name in names)], dtype=object)
-
-
-def _rows(batch: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
-    users = batch["user"].numpy()
-    lists = {
-        name: np.split(batch[name].flat_values.numpy(), batch[name].row_splits.numpy()[1:-1])
-        for name in ("item", "label", "history")
-    }
-    for number, user in enumerate(users):
-        yield {"user": user, **{name: values[number] for name, values in lists.items()}}
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,9 +14,11 @@ from pipelines.evaluation.cases import Cases, HeldOut, Interactions, read_cases,
 from pipelines.evaluation.report import Metric, Report, Row, ranking_metrics
 from preprocessing.schema import PADDING, RESERVED, InputError, Schema
 from serving.predictor import Predictor
+from serving.recommendations import describe
 from trainer.metrics import target_ranks
 
 BATCH = 128
+CHECKED_ITEMS = 100
 LARGEST_EASE = 20_000
 """Items; EASE inverts a matrix of this size, which takes minutes and some 10 GB from here on."""
 
@@ -40,18 +42,31 @@ def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progres
     cases = read_cases(examples, schema, part)
     validation = read_cases(examples, schema, "validation")
     interactions = read_interactions(examples, schema)
-    asked = Questions(
-        predictor, cases, read_ids(examples, schema.items), read_ids(examples, schema.users), progress
-    )
+    item_ids, user_ids = read_ids(examples, schema.items), read_ids(examples, schema.users)
+    _check_catalogue(predictor, examples, item_ids[RESERVED:])
+    asked = Questions(predictor, cases, item_ids, user_ids, progress)
     rows = [
         Row("Tandem", ranking_metrics(asked.ranks("serving_default"), cases) | asked.label_metric()),
         Row("Tandem, retrieval", ranking_metrics(asked.ranks("retrieve"), cases)),
     ]
     others, choices, notes = _peer_rows(schema, interactions, validation, cases, progress)
+    if cases.repeats:
+        notes = (*notes, f"{cases.repeats:,} held-out interactions were left out as repeats.")
     counts = {"cases": len(cases), "targets": len(cases.target)}
     return Report(
         schema.name, schema.split, part, **counts, rows=(*rows, *others), choices=choices, notes=notes
     )
+
+
+def _check_catalogue(predictor: Predictor, examples: Path, item_ids: np.ndarray) -> None:
+    """Refuses a model of other examples, which would answer with items that are no targets here."""
+    asked = [name.decode() for name in item_ids[:CHECKED_ITEMS]]
+    titles = describe(predictor, asked)
+    if titles is not None and len(titles) < len(asked) / 2:
+        raise InputError(
+            f"{examples}: the model knows {len(titles)} of the first {len(asked)} items here; "
+            "is it a model of other examples?"
+        )
 
 
 class Questions:

@@ -5,7 +5,7 @@ This is the only part of `preprocessing` that the trainer may import.
 
 from preprocessing.schema.documents import Document, parse, read_mapping
 from preprocessing.schema.errors import InputError
-from preprocessing.schema.folders import whole_folder, write_whole
+from preprocessing.schema.folders import file_digest, folder_digest, whole_folder, write_whole
 from preprocessing.schema.schema import (
     PADDING,
     PARTS,
@@ -42,6 +42,8 @@ __all__ = [
     "Schema",
     "Text",
     "TextColumn",
+    "file_digest",
+    "folder_digest",
     "parse",
     "read_mapping",
     "read_vocabulary",

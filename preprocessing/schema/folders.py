@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,19 +12,25 @@ from preprocessing.schema.errors import InputError
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path, marker: str | None) -> Iterator[Path]:
     """Gives a scratch folder that becomes `target` when the block ends well.
 
     A killed or failed block leaves `target` as it was. The scratch folder stands beside the target,
     so that the rename stays on one file system; the next call for the same target sweeps it away.
-    A folder that stood at `target` is replaced.
+    A folder that stood at `target` is replaced, if it holds `marker`: anything else is not ours to delete.
+
+    Args:
+      target: where the folder is to stand.
+      marker: a file that every such folder holds; None where nobody else can have put anything.
 
     Raises:
-      InputError: a file stands at `target`.
+      InputError: a file, or a folder that holds something else, stands at `target`.
     """
     target = target.resolve()
     if target.exists() and not target.is_dir():
         raise InputError(f"{target}: a folder is to be written here, but a file is in the way")
+    if marker and target.exists() and any(target.iterdir()) and not (target / marker).exists():
+        raise InputError(f"{target}: holds files, but no {marker} of an earlier run; choose another folder")
     scratch = target.with_name(f".{target.name}.partial")
     replaced = target.with_name(f".{target.name}.replaced")
     if replaced.exists() and not target.exists():
@@ -47,3 +54,20 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     scratch = path.with_name(f".{path.name}.partial")
     scratch.write_bytes(content)
     scratch.replace(path)
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files below a folder, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

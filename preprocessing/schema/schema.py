@@ -112,6 +112,7 @@ class Schema(Document):
       window: the most interactions that one training Example holds.
       files: the TFRecord files of each part, relative to the examples folder.
       counts: the number of Examples of each part.
+      digest: SHA-256 over every other file of the examples folder.
     """
 
     format_version: Literal[1] = 1
@@ -124,6 +125,7 @@ class Schema(Document):
     language_model: LanguageModel | None = None
     files: dict[Part, tuple[str, ...]]
     counts: dict[Part, int]
+    digest: str = ""
 
     @pydantic.model_validator(mode="after")
     def _text_needs_a_language_model(self) -> Schema:
@@ -158,8 +160,9 @@ class Schema(Document):
 
 def read_vocabulary(path: Path) -> list[str]:
     """Reads a vocabulary file: the value of index n + 2 stands on line n (from 0)."""
-    text = path.read_text(encoding="utf-8")
-    return text.split("\n")[:-1]
+    # Not splitlines(): a value may hold what only Unicode takes for a line break.
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        return [line.removesuffix("\n") for line in stream]
 
 
 def write_vocabulary(path: Path, values: list[str]) -> None:

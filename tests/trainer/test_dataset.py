@@ -1,11 +1,12 @@
 from collections import Counter
 
 import numpy as np
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.schema import RESERVED
-from preprocessing.schema.examples import read_batches
+from preprocessing.schema.examples import read_batches, serialize
 from trainer.dataset import history_batch, read_cuts, read_entities, training_batches
 
 
@@ -65,3 +66,21 @@ def test_history_batch_keeps_the_newest_known_items(rows, length):
     for row, result in zip(rows, batch, strict=True):
         newest = [item for item in row if item >= RESERVED][-length:]
         assert list(result) == newest + [0] * (length - len(newest))
+
+
+def test_a_cut_asks_for_each_new_item_once(tmp_path, schema):
+    write = serialize(
+        {
+            "user": [2],
+            "history": [4, 5],
+            "item": [5, 7, 8, 7],
+            "label": [1.0, 2.0, 3.0, 4.0],
+            "time": [1, 2, 3, 4],
+        }
+    )
+    with tf.io.TFRecordWriter(str(tmp_path / "test.tfrecord")) as writer:
+        writer.write(write)
+    only = schema.model_copy(update={"files": {**schema.files, "test": ("test.tfrecord",)}})
+    (cut,) = read_cuts(tmp_path, only, "test")
+    assert list(cut.items) == [7, 8] and list(cut.labels) == [4.0, 3.0]
+    assert cut.repeats == 2

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -206,3 +207,27 @@ def test_a_training_of_another_config_is_not_exported(tmp_path, examples, traini
     with pytest.raises(InputError, match="no finished training of these examples with this config"):
         export(examples, training, tmp_path / "model", TrainerConfig(), progress)
     assert not (tmp_path / "model").exists()
+
+
+def test_the_same_model_is_not_exported_twice(tmp_path, examples, training, config, progress):
+    first = export(examples, training, tmp_path, config, progress)
+    assert export(examples, training, tmp_path, config, progress) == first
+    other = config.model_copy(update={"export": config.export.model_copy(update={"k": 5})})
+    assert export(examples, training, tmp_path, other, progress).name == "2"
+
+
+def test_without_its_checkpoint_nothing_is_exported(tmp_path, examples, training, config, progress):
+    copied = tmp_path / "training"
+    shutil.copytree(training, copied)
+    shutil.rmtree(copied / "best")
+    with pytest.raises(InputError, match="the best checkpoint is gone"):
+        export(examples, copied, tmp_path / "model", config, progress)
+    assert not (tmp_path / "model").exists()
+
+
+def test_nobody_and_an_unknown_user_are_ranked_alike(signatures):
+    ratings = [
+        signatures("rank", user_id=[user], history=[["i1"]], candidate_id=[["i3", "i5"]])["rating"]
+        for user in ("", "nobody")
+    ]
+    np.testing.assert_array_equal(*ratings)

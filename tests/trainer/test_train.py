@@ -48,7 +48,7 @@ def test_validation_agrees_with_one_cut_at_a_time(examples, training, schema, co
         label = tandem.ranker(
             tandem.known_user(user), tf.constant(cut.items), vector, tf.gather(catalogue, cut.items)
         )
-        errors.append(label.numpy()[0] - cut.labels[0])
+        errors.append(tandem.ranker.labels_of(label).numpy()[0] - cut.labels[0])
     metrics = Validation(tandem, examples, schema, config).measure()
     assert metrics["ndcg@10"] == pytest.approx(ndcg_at(np.array(ranks), 10).mean(), abs=1e-6)
     assert metrics["rmse"] == pytest.approx(np.sqrt(np.square(errors).mean()), abs=1e-5)
@@ -117,7 +117,9 @@ def test_biases_are_the_regularised_least_squares(examples, schema):
             users += [user] * len(row)
             items += row
             labels += label
-    users, items, rest = np.array(users), np.array(items), np.array(labels) - np.mean(labels)
+    users, items, rest = np.array(users), np.array(items), np.array(labels)
+    assert biases.mean == pytest.approx(rest.mean()) and biases.deviation == pytest.approx(rest.std())
+    rest = (rest - rest.mean()) / rest.std()
     rows = np.arange(len(rest))
     design = np.zeros((len(rest), schema.users.size + schema.items.size))
     design[rows, users] = 1
@@ -175,7 +177,7 @@ def test_a_checkpoint_brings_back_optimizer_and_average(
     shutil.copytree(training, copied)
     model, _, _ = build_model(examples, copied, schema, config, progress)
     batches = training_batches(examples, schema, config.model.history + 1, config.train.batch_size, 0)
-    prepare(model, batches, config.train)
+    prepare(model, config.train)
     validation = Validation(model, examples, schema, config)
     before = validation.measure()["ndcg@10"]
     journal = Journal(copied, tmp_path / "logs", model, validation, config.train.patience, progress)
@@ -189,3 +191,73 @@ def test_a_checkpoint_brings_back_optimizer_and_average(
     with model.average.applied():
         averaged = validation.measure()["ndcg@10"]
     assert averaged != pytest.approx(before, abs=1e-6)
+
+
+def test_the_scale_of_the_labels_makes_no_difference(tmp_path, tiny_bert, config, progress):
+    short = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 2})})
+    results = []
+    for factor in (1, 1_000_000):
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        write_tables(folder)
+        lines = (folder / "interactions.csv").read_text().splitlines()
+        rows = [line.split(",") for line in lines[1:]]
+        scaled = [
+            ",".join([user, item, str(int(rating) * factor), time]) for user, item, rating, time in rows
+        ]
+        (folder / "interactions.csv").write_text("\n".join([lines[0], *scaled]) + "\n")
+        preprocess(data_config(tiny_bert), "scaled", folder, folder / "examples")
+        results.append(train(folder / "examples", folder / "training", short, progress))
+    assert results[1].ndcg == pytest.approx(results[0].ndcg, abs=1e-3)
+    assert results[1].ranking == pytest.approx(results[0].ranking * 1_000_000, rel=1e-2)
+
+
+def test_changed_titles_are_another_training(tmp_path, tiny_bert, config, progress):
+    short = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 1})})
+    write_tables(tmp_path)
+    preprocess(data_config(tiny_bert), "same", tmp_path, tmp_path / "examples")
+    first = train(tmp_path / "examples", tmp_path / "training", short, progress)
+    items = (tmp_path / "items.csv").read_text().splitlines()
+    cells = [line.split(",") for line in items[1:]]
+    titles = [row[1] for row in cells]
+    rotated = [
+        ",".join([row[0], title, *row[2:]]) for row, title in zip(cells, titles[1:] + titles[:1], strict=True)
+    ]
+    (tmp_path / "items.csv").write_text("\n".join([items[0], *rotated]) + "\n")
+    before = Schema.read(tmp_path / "examples")
+    preprocess(data_config(tiny_bert), "same", tmp_path, tmp_path / "examples")
+    after = Schema.read(tmp_path / "examples")
+    assert after.model_copy(update={"digest": before.digest}) == before
+    vectors = (tmp_path / "training" / "text_vectors.npy").read_bytes()
+    second = train(tmp_path / "examples", tmp_path / "training", short, progress)
+    assert second.fingerprint != first.fingerprint
+    assert (tmp_path / "training" / "text_vectors.npy").read_bytes() != vectors
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path, examples, config, progress):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="holds files that are not of a training"):
+        train(examples, tmp_path, config, progress)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_a_damaged_result_is_trained_again(tmp_path, training, examples, config, progress):
+    copied = tmp_path / "training"
+    shutil.copytree(training, copied)
+    expected = TrainResult.read(training)
+    (copied / "training.json").write_text('{"fingerprint": ')
+    again = train(examples, copied, config, progress)
+    assert (again.fingerprint, again.epochs, again.best_epoch) == (
+        expected.fingerprint,
+        12,
+        expected.best_epoch,
+    )
+    assert again.ranking == pytest.approx(expected.ranking, rel=1e-4)
+
+
+def test_a_loss_that_is_no_number_is_told(tmp_path, examples, config, progress):
+    wild = config.train.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(
+        InputError, match=r"the loss became (nan|inf) in epoch \d+; a lower train.learning_rate"
+    ):
+        train(examples, tmp_path / "training", config.model_copy(update={"train": wild}), progress)

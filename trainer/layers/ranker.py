@@ -31,18 +31,28 @@ class Ranker(tf.keras.layers.Layer):
             self.add_weight("user_embedding", [users, dimension], initializer="zeros") if users else None
         )
         self.item_bias = self.add_weight("item_bias", [items], initializer="zeros")
-        self.mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
+        self._mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
+        self._deviation = self.add_weight("deviation", [], initializer="ones", trainable=False)
         self._hidden = tf.keras.layers.Dense(2 * dimension, "gelu", name="hidden")
         self._user_dropout = tf.keras.layers.Dropout(dropout)
         self._dropout = tf.keras.layers.Dropout(dropout)
         self._output = tf.keras.layers.Dense(1, name="output")
 
     def start_from(self, biases: LabelBiases) -> None:
-        """Starts at the labels' mean and biases, so that the rest learns what they do not explain."""
-        self.mean.assign(biases.mean)
+        """Takes the labels' scale, and starts at their biases: the rest learns what these do not explain."""
+        self._mean.assign(biases.mean)
+        self._deviation.assign(biases.deviation)
         self.item_bias.assign(biases.items[: self._items])
         if self.user_bias is not None:
             self.user_bias.assign(biases.users[: self._users])
+
+    def scores_of(self, labels: tf.Tensor) -> tf.Tensor:
+        """Labels on the scale of the scores: mean 0, deviation 1 over the training interactions."""
+        return (tf.cast(labels, tf.float32) - self._mean) / self._deviation
+
+    def labels_of(self, scores: tf.Tensor) -> tf.Tensor:
+        """Scores on the scale of the labels."""
+        return self._mean + self._deviation * scores
 
     def call(
         self,
@@ -52,7 +62,7 @@ class Ranker(tf.keras.layers.Layer):
         item_vector: tf.Tensor,
         training: bool = False,
     ) -> tf.Tensor:
-        """Predicts labels (a rating, or the logit of a click).
+        """Scores pairs: the standardised label, or without labels the logit of a click.
 
         Args:
           user: indices `[…]`, 1 for an unknown user.
@@ -69,7 +79,7 @@ class Ranker(tf.keras.layers.Layer):
             user_vector += self._user_dropout(personal, training=training)
         joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
         hidden = self._dropout(self._hidden(joined), training=training)
-        score = self.mean + self._output(hidden)[..., 0]
+        score = self._output(hidden)[..., 0]
         seen = item < self._items
         score += tf.where(seen, tf.gather(self.item_bias, tf.where(seen, item, 0)), 0.0)
         if self.user_bias is not None:
