@@ -129,7 +129,7 @@ def test_cases_hold_each_target_once_with_its_newest_label(examples: Path) -> No
 
 def test_an_empty_part_is_refused(tmp_path: Path) -> None:
     schema = write_examples(tmp_path / "empty", test=[])
-    with pytest.raises(InputError, match="the test part is empty"):
+    with pytest.raises(InputError, match="the test part holds nothing new to its users"):
         read_cases(tmp_path / "empty", schema, "test")
 
 
