@@ -1,5 +1,7 @@
 import shutil
 
+import pytest
+
 from pipelines.config import RunConfig
 from pipelines.steps import Marker, key, states
 from preprocessing.plan import make_plan
@@ -40,3 +42,23 @@ def test_a_marker_holds_the_last_key_only(tmp_path):
     marker.remove()
     assert not marker.holds("b")
     assert not list((tmp_path / "finished").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "--config", "{file}", "--output", "x"), "the section data: is missing"),
+        (("run", "--config", "{folder}/nope.yaml"), "no such file"),
+        (("evaluate", "--model", "{folder}", "--examples", "{folder}"), "neither a SavedModel nor a folder"),
+        (
+            ("train", "--config", "{file}", "--training", "{file}", "--examples", "{folder}"),
+            "no schema.json here",
+        ),
+        (("recommend", "--timeout", "soon"), "Invalid value for '--timeout'"),
+    ],
+)
+def test_wrong_arguments_are_one_message_and_status_2(tandem, tmp_path, arguments, said):
+    file = tmp_path / "file.yaml"
+    file.write_text("train: {epochs: 1}\n")
+    _, errors = tandem(*(each.format(file=file, folder=tmp_path) for each in arguments), status=2)
+    assert said in errors
