@@ -210,7 +210,7 @@ def _fill(flat: np.ndarray, count: int) -> np.ndarray:
         return flat[:count]
     if count * flat.itemsize > _MAX_FILLED_BYTES:
         raise TensorParsingError(f"{flat.size} values for {count} elements")
-    zero = b"" if flat.dtype == object else flat.dtype.type()
+    zero = b"" if flat.dtype == object else np.zeros(1, flat.dtype)[0]
     filled = np.full(count, flat[-1] if flat.size else zero, dtype=flat.dtype)
     filled[: flat.size] = flat
     return filled

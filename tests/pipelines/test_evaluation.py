@@ -74,15 +74,22 @@ def examples(tmp_path: Path) -> Path:
 class TableModel:
     """Answers the signatures from one score an item id, and remembers what it was asked."""
 
-    def __init__(self, scores: Mapping[str, float], k: int = 100, obeys: bool = True) -> None:
+    def __init__(
+        self, scores: Mapping[str, float], k: int = 100, obeys: bool = True, knows: bool = True
+    ) -> None:
         self.scores = {name.encode(): score for name, score in scores.items()}
         self.k = k
         self.obeys = obeys
+        self.knows = knows
         self.users: list[bytes] = []
 
     def predict(
         self, signature: str, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None
     ) -> dict[str, np.ndarray]:
+        if signature == "describe":
+            return {
+                "title": np.array([b"known" if self.knows else b"" for _ in inputs["item_id"]], dtype=object)
+            }
         self.users += list(inputs["user_id"])
         if signature == "rank":
             values = np.vectorize(lambda item: self.scores.get(item, -9.0))(inputs["candidate_id"])
@@ -125,6 +132,11 @@ def test_cases_hold_each_target_once_with_its_newest_label(examples: Path) -> No
     assert cases.label is not None
     assert cases.label.tolist() == [5, 2, 4, 3]
     assert list(cases.batches(2)) == [(slice(0, 2), slice(0, 3)), (slice(2, 3), slice(3, 4))]
+
+
+def test_a_model_of_other_examples_is_refused(examples: Path) -> None:
+    with pytest.raises(InputError, match="is it a model of other examples"):
+        judge(TableModel({"a": 1.0}, knows=False), examples, "test", Progress(disable=True))
 
 
 def test_an_empty_part_is_refused(tmp_path: Path) -> None:

@@ -335,8 +335,9 @@ def test_the_bytes_do_not_depend_on_the_workers(project: Any) -> None:
     assert alone["quarantine-00000-of-00001.jsonl"].count(b"\n") > 3
 
 
-def test_a_folder_in_the_way_is_replaced(shop: Any) -> None:
+def test_earlier_examples_are_replaced(shop: Any) -> None:
     shop.output.mkdir()
+    (shop.output / "schema.json").touch()
     (shop.output / "left-over.tfrecord").touch()
     shop.preprocess()
     assert not (shop.output / "left-over.tfrecord").exists()

@@ -64,20 +64,19 @@ def test_beam_options_win() -> None:
 def test_a_killed_run_leaves_the_output_as_it_was(project: Any) -> None:
     rows = "".join(f"u{number % 5000},i{number % 777}\n" for number in range(200_000))
     project.write("interactions.csv", "user_id,item_id\n" + rows)
-    project.write("examples/earlier", "an earlier run")
+    project.write("examples/schema.json", "an earlier run")
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(project.folder)], cwd=Path.cwd())
     scratch = project.folder / ".examples.partial"
     try:
         while not scratch.exists():
             assert process.poll() is None
             time.sleep(0.02)
-        time.sleep(0.5)
-        assert process.poll() is None
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert scratch.exists()
-    assert [path.name for path in project.output.iterdir()] == ["earlier"]
+    assert [path.name for path in project.output.iterdir()] == ["schema.json"]
+    assert (project.output / "schema.json").read_text() == "an earlier run"
     project.write("interactions.csv", "user_id,item_id\nu,i\n")
     columns = {"user_id": {"kind": "id"}, "item_id": {"kind": "id"}}
     examples = project.preprocess({"columns": columns})

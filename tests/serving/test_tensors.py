@@ -129,3 +129,11 @@ def test_values_that_are_no_tensor_are_refused(value):
 def test_a_type_that_tensorflow_lacks_is_refused():
     with pytest.raises(ServingError, match="datetime64"):
         tensors.encode(np.array(["2024-01-01"], dtype="datetime64[D]"))
+
+
+@pytest.mark.parametrize("dtype", NUMERIC, ids=lambda dtype: dtype.name)
+def test_a_proto_without_values_is_zeros(dtype):
+    shape = tf.TensorShape([2]).as_proto()
+    read = tensors.decode(tensor_pb2.TensorProto(dtype=dtype.as_datatype_enum, tensor_shape=shape))
+    assert read.shape == (2,) and read.dtype == dtype.as_numpy_dtype
+    np.testing.assert_array_equal(read, np.zeros(2, dtype.as_numpy_dtype))
