@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.schema import RESERVED, Schema
+from preprocessing.schema import RESERVED, InputError, Schema
 from trainer.config import TrainerConfig
 from trainer.dataset import history_batch, read_cuts
 from trainer.metrics import case_ndcg_at, case_recall_at, target_ranks
@@ -27,15 +27,22 @@ class Validation:
       examples: the examples folder; its cuts are kept in memory.
       schema: of these examples.
       config: tells how much history the model reads and how many candidates are re-ranked.
+
+    Raises:
+      InputError: there is nothing new to any user to validate with.
     """
 
     def __init__(self, model: Tandem, examples: Path, schema: Schema, config: TrainerConfig) -> None:
         self._model = model
         self._user_vectors = tf.function(model.users, reduce_retracing=True)
         self._labels = tf.function(self._predict_labels, reduce_retracing=True)
-        self._schema = schema
         self._candidates = config.export.candidates
         self._cuts = [cut for cut in read_cuts(examples, schema, "validation") if len(cut.items)]
+        if not self._cuts:
+            raise InputError(
+                f"{examples}: every held-out interaction of the validation part repeats its user's history, "
+                "so there is nothing to validate with"
+            )
         self._history = history_batch([cut.history for cut in self._cuts], config.model.history)
         self._user = np.array([cut.user for cut in self._cuts], np.int64)
         counts = [len(cut.items) for cut in self._cuts]

@@ -12,6 +12,7 @@ import yaml
 
 from preprocessing.pipeline import preprocess
 from preprocessing.schema import InputError, Schema
+from preprocessing.schema.examples import serialize
 from tests.trainer.conftest import data_config, write_tables
 from trainer.biases import label_biases
 from trainer.config import TrainerConfig, parse_config
@@ -261,3 +262,15 @@ def test_a_loss_that_is_no_number_is_told(tmp_path, examples, config, progress):
         InputError, match=r"the loss became (nan|inf) in epoch \d+; a lower train.learning_rate"
     ):
         train(examples, tmp_path / "training", config.model_copy(update={"train": wild}), progress)
+
+
+def test_a_validation_part_of_repeats_alone_is_refused(
+    tmp_path, examples, training, schema, config, progress
+):
+    model, _, _ = build_model(examples, training, schema, config, progress)
+    with tf.io.TFRecordWriter(str(tmp_path / "v")) as writer:
+        cut = {"user": [2], "history": [4, 5], "item": [5], "label": [1.0], "time": [1]}
+        writer.write(serialize(cut))
+    only = schema.model_copy(update={"files": {**schema.files, "validation": ("v",)}})
+    with pytest.raises(InputError, match="nothing to validate with"):
+        Validation(model, tmp_path, only, config)
