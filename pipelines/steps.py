@@ -25,9 +25,8 @@ def states(plan: Plan) -> Iterator[str]:
 
     Files on this machine are read and hashed; of a remote one its name and size must do.
     """
-    sources = (plan.interactions, plan.items, plan.users)
-    for source in sources:
-        for file in source.files if source else ():
+    for source in plan.sources:
+        for file in source.files:
             path = Path(file.path)
             yield f"{file.name} {file.size} {file_digest(path) if path.is_file() else ''}"
     if plan.language_model:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,9 @@ def partition_of(name: str, partitions: int) -> int:
     return zlib.crc32(name.encode("utf-8")) % partitions
 
 
-def strings(values: Iterable[str]) -> np.ndarray:
-    """Makes an array `[N]` of Python strings, which numpy would otherwise pad to one width."""
-    listed = list(values)
-    array = np.empty(len(listed), object)
-    array[:] = listed
-    return array
+def objects(values: Iterable[Any]) -> np.ndarray:
+    """Makes an array `[N]` of Python objects, which numpy would otherwise pad to one width or unfold."""
+    return np.fromiter(values, object)
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,7 @@ class InteractionBatch:
       items: `[N]`, ids.
       times: `[N]`, milliseconds since 1970; zeros without a time column.
       labels: `[N]`; zeros without a label column.
+      texts: `[N]`, tuples of what was written, one text for each column of text.
       places: `[N]`, see `place_of`.
     """
 
@@ -62,17 +60,19 @@ class InteractionBatch:
     items: np.ndarray
     times: np.ndarray
     labels: np.ndarray
+    texts: np.ndarray
     places: np.ndarray
 
     @classmethod
-    def of(cls, rows: list[tuple[str, str, int, float, int]]) -> InteractionBatch:
-        """Turns rows (user, item, time, label, place) into columns."""
-        users, items, times, labels, places = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    def of(cls, rows: list[tuple[str, str, int, float, tuple[str, ...], int]]) -> InteractionBatch:
+        """Turns rows (user, item, time, label, texts, place) into columns."""
+        users, items, times, labels, texts, places = zip(*rows, strict=True) if rows else ((),) * 6
         return cls(
-            strings(users),
-            strings(items),
+            objects(users),
+            objects(items),
             np.array(times, np.int64),
             np.array(labels, np.float64),
+            objects(texts),
             np.array(places, np.int64),
         )
 
@@ -99,6 +99,10 @@ class InteractionBatch:
     def at(self, rows: np.ndarray) -> InteractionBatch:
         """Chooses rows by a mask or by their numbers."""
         return InteractionBatch(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def without_texts(self) -> InteractionBatch:
+        """The same interactions with nothing written."""
+        return replace(self, texts=objects([()] * len(self)))
 
     def by_partition(self, partitions: int) -> Iterator[tuple[int, InteractionBatch]]:
         """Divides the rows by the partition of their user."""

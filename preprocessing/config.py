@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
@@ -12,6 +12,9 @@ from preprocessing.schema import Document, InputError, parse, read_mapping
 
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 """Column names become feature names of Examples and inputs of signatures."""
+
+KNOWLEDGE = "knowledge"
+"""The item attribute that knowledge triples become."""
 
 
 class Column(Document):
@@ -34,6 +37,15 @@ class TextColumn(Column):
 
     kind: Literal["text"]
     unescape_html: bool = False
+
+
+class ReviewColumn(TextColumn):
+    """What somebody wrote about an item: joins the item's and the user's text, from training alone.
+
+    Where several are put into one raw cell, one stands on each line.
+    """
+
+    separator: ClassVar[str] = "\n"
 
 
 class CategoricalColumn(Column):
@@ -81,7 +93,16 @@ EntityColumn = Annotated[
     IdColumn | TextColumn | CategoricalColumn | MultiColumn | NumericColumn | VectorColumn,
     pydantic.Field(discriminator="kind"),
 ]
-InteractionColumn = Annotated[IdColumn | TimeColumn | LabelColumn, pydantic.Field(discriminator="kind")]
+InteractionColumn = Annotated[
+    IdColumn | TimeColumn | LabelColumn | ReviewColumn, pydantic.Field(discriminator="kind")
+]
+
+
+def in_text(column: Column) -> bool:
+    """Whether a column's cells are part of the text."""
+    return isinstance(column, TextColumn) or (
+        isinstance(column, CategoricalColumn | MultiColumn) and column.in_text
+    )
 
 
 class Table(Document):
@@ -135,9 +156,15 @@ class Table(Document):
 
 
 class Interactions(Table):
-    """The table of interactions: `user_id` and `item_id` always, at most one time and one label."""
+    """The table of interactions: `user_id` and `item_id` always, at most one time and one label.
+
+    Attributes:
+      reviews: of the training interactions that hold text, so many of the newest join the text of an
+        item, and as many that of a user; ties in time take the later row first.
+    """
 
     columns: dict[Name, InteractionColumn]
+    reviews: pydantic.PositiveInt = 10
 
     @pydantic.field_validator("columns")
     @classmethod
@@ -151,6 +178,11 @@ class Interactions(Table):
             if len(names) > 1:
                 raise ValueError(f"at most one column of this kind is allowed (found {', '.join(names)})")
         return columns
+
+    @property
+    def review_columns(self) -> dict[str, ReviewColumn]:
+        """The columns of text, in the config's order."""
+        return {name: column for name, column in self.columns.items() if isinstance(column, ReviewColumn)}
 
 
 class Entities(Table):
@@ -175,15 +207,55 @@ class Entities(Table):
         texts = [name for name, column in self.columns.items() if isinstance(column, TextColumn)]
         return self.display or (texts[0] if texts else None)
 
+
+class TripleColumns(Document):
+    """The columns of a table of triples, each a name that is never empty."""
+
+    head: Column = Column()
+    relation: Column = Column()
+    tail: Column = Column()
+
+
+class Triples(Table):
+    """A table of facts about entities: head, relation, tail."""
+
+    columns: TripleColumns = TripleColumns()
+
+
+class LinkColumns(Document):
+    """The columns of a table of links, each a name that is never empty."""
+
+    item_id: Column = Column()
+    entity_id: Column = Column()
+
+
+class Links(Table):
+    """A table that says which entity an item is; an item may be several, and an entity several items."""
+
+    columns: LinkColumns = LinkColumns()
+
+
+class Knowledge(Document):
+    """Triples that become the item attribute `knowledge`: the entities one triple away from the item's.
+
+    The direction of a triple makes no difference, and neither does its relation.
+
+    Attributes:
+      links: without this table the entities have the ids of the items.
+      minimum_items: entities that neighbour fewer items are left out, since they carry nothing from
+        one item to another.
+      separator: what stands between two entities in a raw cell; no entity may hold it.
+    """
+
+    triples: Triples
+    links: Links | None = None
+    minimum_items: pydantic.PositiveInt = 2
+    separator: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1)] = "|"
+
     @property
-    def text_columns(self) -> tuple[str, ...]:
-        """The columns that join into the text, in the config's order."""
-        return tuple(
-            name
-            for name, column in self.columns.items()
-            if isinstance(column, TextColumn)
-            or (isinstance(column, CategoricalColumn | MultiColumn) and column.in_text)
-        )
+    def column(self) -> MultiColumn:
+        """The attribute as a column of the items."""
+        return MultiColumn(kind="multi", separator=self.separator)
 
 
 class LeaveLast(Document):
@@ -251,6 +323,7 @@ class DataConfig(Document):
     interactions: Interactions
     items: Entities | None = None
     users: Entities | None = None
+    knowledge: Knowledge | None = None
     split: Split = LeaveLast()
     filters: Filters = Filters()
     language_model: LanguageModelSource = LanguageModelSource()
@@ -280,10 +353,57 @@ class DataConfig(Document):
             raise ValueError("filters.minimum_label needs a column of kind label in interactions.columns")
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _reviews_have_names_of_their_own(self) -> DataConfig:
+        for name, table in (("items", self.items), ("users", self.users)):
+            columns = table.columns if table else {}
+            twice = [column for column in self.interactions.review_columns if column in columns]
+            if twice:
+                raise ValueError(
+                    f"interactions.columns and {name}.columns both have {', '.join(twice)}; texts of "
+                    f"interactions join those of {name}, so rename one (source: is its name in the file)"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _knowledge_has_a_name_of_its_own(self) -> DataConfig:
+        items = self.items.columns if self.items else {}
+        for name, columns in (("items", items), ("interactions", self.interactions.review_columns)):
+            if self.knowledge and KNOWLEDGE in columns:
+                raise ValueError(
+                    f"{name}.columns: {KNOWLEDGE} is what the attribute of the knowledge: section is called; "
+                    "rename the column (source: is its name in the file)"
+                )
+        return self
+
+    @property
+    def tables(self) -> dict[str, tuple[Table, dict[str, Column]]]:
+        """Every table that is given, with its columns, by the name that statistics.json calls it."""
+        tables: dict[str, Interactions | Entities | Triples | Links | None] = {
+            "interactions": self.interactions,
+            "items": self.items,
+            "users": self.users,
+            "triples": self.knowledge.triples if self.knowledge else None,
+            "links": self.knowledge.links if self.knowledge else None,
+        }
+        return {name: (table, dict(table.columns)) for name, table in tables.items() if table is not None}
+
+    @property
+    def item_columns(self) -> dict[str, Column]:
+        """What an item's cells are: those of its table, then its knowledge, then its reviews."""
+        table = self.items.columns if self.items else {}
+        knowledge = {KNOWLEDGE: self.knowledge.column} if self.knowledge else {}
+        return {**table, **knowledge, **self.interactions.review_columns}
+
+    @property
+    def user_columns(self) -> dict[str, Column]:
+        """What a user's cells are: those of the table, then the reviews."""
+        return {**(self.users.columns if self.users else {}), **self.interactions.review_columns}
+
     @property
     def needs_language_model(self) -> bool:
-        """Whether any table has text."""
-        return any(table is not None and table.text_columns for table in (self.items, self.users))
+        """Whether items or users have text."""
+        return any(map(in_text, [*self.item_columns.values(), *self.user_columns.values()]))
 
 
 def read_config(path: Path) -> tuple[str, DataConfig]:

@@ -9,10 +9,8 @@ from typing import Any, TypeAlias
 from preprocessing.config import (
     CategoricalColumn,
     Column,
-    Entities,
     MultiColumn,
     NumericColumn,
-    TextColumn,
     VectorColumn,
 )
 from preprocessing.rows import multi_cell, vector_cell
@@ -20,7 +18,7 @@ from preprocessing.schema import RESERVED, UNKNOWN, Feature, Text
 from preprocessing.text import Tokenizer, join_text, text_of
 
 Row: TypeAlias = tuple[str, Sequence[str]]
-"""An id and its checked cells in the config's order; the cells are empty for one without a row."""
+"""An id and its checked cells, in the order of their columns."""
 
 Vocabularies: TypeAlias = Mapping[str, Mapping[str, int]]
 """The index of each value, by column."""
@@ -38,28 +36,38 @@ def index_ids(counts: Mapping[str, int]) -> dict[str, tuple[int, int]]:
     }
 
 
+def index_values(counts: Mapping[str, int]) -> dict[str, int]:
+    """Gives each value of an attribute its index, in the order of the indices."""
+    return {value: number for number, value in enumerate(by_falling_count(counts), start=RESERVED)}
+
+
 def first_unseen(index: Mapping[str, tuple[int, int]]) -> int:
     """The first index without a training interaction."""
     return RESERVED + sum(count > 0 for _, count in index.values())
 
 
-def value_columns(table: Entities) -> dict[str, CategoricalColumn | MultiColumn]:
+def value_columns(columns: Mapping[str, Column]) -> list[str]:
     """The columns that need a vocabulary."""
-    return {
-        name: column
-        for name, column in table.columns.items()
-        if isinstance(column, CategoricalColumn | MultiColumn)
-    }
+    return [name for name, column in columns.items() if isinstance(column, CategoricalColumn | MultiColumn)]
 
 
-def count_values(table: Entities, rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+def count_values(columns: Mapping[str, Column], rows: Iterable[Row]) -> dict[str, dict[str, int]]:
     """Counts the values of each column that needs a vocabulary."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in value_columns(table)}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in value_columns(columns)}
     for _, cells in rows:
-        for (name, column), cell in zip(table.columns.items(), cells, strict=True):
+        for (name, column), cell in zip(columns.items(), cells, strict=True):
             if name in counts:
                 counts[name].update(_values(column, cell))
     return {name: dict(counter) for name, counter in counts.items()}
+
+
+def count_filled(columns: Iterable[str], rows: Iterable[Row]) -> dict[str, int]:
+    """Counts the rows in which each column is not empty."""
+    counts = dict.fromkeys(columns, 0)
+    for _, cells in rows:
+        for name, cell in zip(counts, cells, strict=True):
+            counts[name] += cell != ""
+    return counts
 
 
 def _values(column: Column, cell: str) -> list[str]:
@@ -73,16 +81,16 @@ def vocabulary_file(entity: str, column: str | None = None) -> str:
     return f"vocabulary-{entity}.{column}.txt" if column else f"vocabulary-{entity}.txt"
 
 
-def features_of(entity: str, table: Entities | None, sizes: Mapping[str, int]) -> tuple[Feature, ...]:
-    """Describes a table's attributes for the schema.
+def features_of(entity: str, columns: Mapping[str, Column], sizes: Mapping[str, int]) -> tuple[Feature, ...]:
+    """Describes attributes for the schema.
 
     Args:
       entity: `items` or `users`.
-      table: the config's table, if there is one.
+      columns: what the cells of one are.
       sizes: the number of values of each column that has a vocabulary.
     """
     features = []
-    for name, column in table.columns.items() if table else ():
+    for name, column in columns.items():
         if isinstance(column, CategoricalColumn | MultiColumn):
             features.append(
                 Feature(
@@ -104,21 +112,29 @@ class EntityEncoder:
     """Turns rows of items or users into the features of their Examples.
 
     Args:
-      table: the config's table; None gives ids alone.
-      tokenizer: needed when the table has text.
+      columns: what the cells of a row are; none gives ids alone.
+      display: the column that names an entity to people, if there is one.
+      max_tokens: where a text is cut.
+      tokenizer: needed when there is text.
     """
 
-    def __init__(self, table: Entities | None, max_tokens: int, tokenizer: Tokenizer | None):
-        self._columns: Mapping[str, Column] = table.columns if table else {}
-        self._text: Text | None = text_of(table, max_tokens) if table else None
-        self._display = table.display_column if table else None
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        display: str | None,
+        max_tokens: int,
+        tokenizer: Tokenizer | None,
+    ):
+        self._columns = columns
+        self._text: Text | None = text_of(columns, max_tokens)
+        self._display = display
         self._tokenizer = tokenizer
 
     def encode(
         self, rows: Sequence[Row], index: Mapping[str, tuple[int, int]], vocabularies: Vocabularies
     ) -> Iterator[dict[str, Any]]:
         """Yields each row's features: all of an item's, and a user's without the history."""
-        cells = [dict(zip(self._columns, row[1] or [""] * len(self._columns), strict=True)) for row in rows]
+        cells = [dict(zip(self._columns, row[1], strict=True)) for row in rows]
         texts = (
             [join_text(self._text, [row[column.name] for column in self._text.columns]) for row in cells]
             if self._text
@@ -130,8 +146,7 @@ class EntityEncoder:
             if self._text:
                 features |= {"text": [texts[number].encode("utf-8")], "tokens": tokens[number]}
             for column_name, column in self._columns.items():
-                if not isinstance(column, TextColumn) and column_name in cells[number]:
-                    features |= self._attribute(column_name, column, cells[number][column_name], vocabularies)
+                features |= self._attribute(column_name, column, cells[number][column_name], vocabularies)
             if self._display:
                 features["display"] = [cells[number][self._display].encode("utf-8")]
             yield features

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import apache_beam as beam
 
 from preprocessing.batches import pack, unpack
-from preprocessing.config import Entities
-from preprocessing.entities import EntityEncoder, Row, Vocabularies
+from preprocessing.config import KNOWLEDGE, Column, Entities, in_text
+from preprocessing.entities import EntityEncoder, Row, Vocabularies, count_filled
 from preprocessing.histories import Histories, Index, held_out_examples, train_examples
+from preprocessing.knowledge import knowledge_cell
 from preprocessing.plan import Plan
+from preprocessing.reviews import merge_reviews, review_cells
 from preprocessing.schema import Part
 from preprocessing.schema.examples import serialize
 from preprocessing.split import TEST, VALIDATION
 from preprocessing.steps import count
 from preprocessing.text import Tokenizer
 from preprocessing.write import shard_of, write_shard
+
+Joined: TypeAlias = Mapping[str, Iterable[bytes]]
+"""What is known of a partition's items or users, in packed chunks by where it comes from."""
 
 
 def _sharded(
@@ -53,43 +58,78 @@ class InteractionExamples(beam.DoFn):
 class _EntityExamples(beam.DoFn):
     """Holds the encoder, which every worker makes once."""
 
-    def __init__(self, plan: Plan, table: Entities | None):
+    def __init__(self, plan: Plan, table: Entities | None, columns: Mapping[str, Column]):
         self._table = table
+        self._columns = columns
+        self._interactions = plan.config.interactions
         self._max_tokens = plan.config.language_model.max_tokens
         self._language_model = plan.language_model
         self._shards = plan.shards
 
     def setup(self) -> None:
-        """Makes the tokenizer, if the table has text."""
+        """Makes the tokenizer, if there is text."""
         tokenizer = None
-        if self._language_model and self._table and self._table.text_columns:
+        if self._language_model and any(map(in_text, self._columns.values())):
             model = self._language_model
             tokenizer = Tokenizer(model.vocabulary, model.lower_case, self._max_tokens)
-        self._encoder = EntityEncoder(self._table, self._max_tokens, tokenizer)
+        display = self._table.display_column if self._table else None
+        self._encoder = EntityEncoder(self._columns, display, self._max_tokens, tokenizer)
+
+    def _review_cells(self, joined: Joined) -> Callable[[str], list[str]]:
+        """Gives the function that writes the reviews of an id as cells."""
+        reviews = merge_reviews(joined["reviews"], self._interactions.reviews)
+        columns = self._interactions.review_columns
+        return lambda name: review_cells(reviews.get(name, ()), columns)
+
+    def _filled(self, table: str, rows: Iterable[Row]) -> Iterator[Any]:
+        for name, number in count_filled(self._columns, rows).items():
+            yield count(table, "filled", name, number)
 
 
 class ItemExamples(_EntityExamples):
-    """Turns the rows of items into (file, packed Examples)."""
+    """Joins a partition's rows of items with their knowledge and reviews: (file, packed Examples)."""
+
+    def __init__(self, plan: Plan):
+        super().__init__(plan, plan.config.items, plan.config.item_columns)
+        self._knowledge = plan.config.knowledge
 
     def process(
-        self, group: tuple[int, bytes], index: Index, vocabularies: Vocabularies
+        self, group: tuple[int, Joined], index: Index, vocabularies: Vocabularies
     ) -> Iterator[tuple[str, bytes]]:
         """Yields each file's Examples, with the number of training interactions."""
-        rows: list[Row] = unpack(group[1])
+        knowledge = self._knowledge_cells(group[1], vocabularies)
+        reviews = self._review_cells(group[1])
+        rows: list[Row] = [
+            (name, [*cells, *knowledge(name), *reviews(name)])
+            for chunk in group[1]["rows"]
+            for name, cells in unpack(chunk)
+        ]
         encoded = self._encoder.encode(rows, index, vocabularies)
         counted = (
             features | {"count": [index[name][1]]} for features, (name, _) in zip(encoded, rows, strict=True)
         )
         yield from _sharded("items", self._shards, ((row["index"][0], 0, row) for row in counted))
         yield count("items", "kept", "", len(rows))
+        yield from self._filled("items", rows)
+
+    def _knowledge_cells(self, joined: Joined, vocabularies: Vocabularies) -> Callable[[str], list[str]]:
+        """Gives the function that writes the neighbours of an item as a cell."""
+        if self._knowledge is None:
+            return lambda name: []
+        neighbours = {item: found for chunk in joined["neighbours"] for item, found in unpack(chunk).items()}
+        vocabulary, separator = vocabularies[KNOWLEDGE], self._knowledge.separator
+        return lambda name: [knowledge_cell(neighbours.get(name, ()), vocabulary, separator)]
 
 
 class UserExamples(_EntityExamples):
-    """Joins a partition's histories with its rows of the users table: (file, packed Examples)."""
+    """Joins a partition's histories with its rows of users and their reviews: (file, packed Examples)."""
+
+    def __init__(self, plan: Plan):
+        super().__init__(plan, plan.config.users, plan.config.user_columns)
 
     def process(
         self,
-        group: tuple[int, Mapping[str, Iterable[bytes]]],
+        group: tuple[int, Joined],
         index: Index,
         items: Index,
         vocabularies: Vocabularies,
@@ -101,13 +141,19 @@ class UserExamples(_EntityExamples):
             known: Histories = unpack(chunk)
             for user, place in known:
                 histories[user] = [items[item][0] for item in known.rows.items[place]]
-        users: list[Row] = [(user, rows.get(user, ())) for user in sorted(rows.keys() | histories.keys())]
+        nothing = [""] * len(self._table.columns) if self._table else []
+        reviews = self._review_cells(group[1])
+        users: list[Row] = [
+            (user, [*rows.get(user, nothing), *reviews(user)])
+            for user in sorted(rows.keys() | histories.keys())
+        ]
         encoded = self._encoder.encode(users, index, vocabularies)
         examples = (
             features | {"history": histories.get(user, [])}
             for features, (user, _) in zip(encoded, users, strict=True)
         )
         yield from _sharded("users", self._shards, ((row["index"][0], 0, row) for row in examples))
+        yield from self._filled("users", users)
         if self._table is not None:
             yield count("users", "kept", "", len(rows))
             yield count("users", "without_row", "", len(histories.keys() - rows.keys()))

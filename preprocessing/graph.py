@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,19 +12,25 @@ from apache_beam.pvalue import AsIter, AsSingleton
 
 from preprocessing import example_steps, steps
 from preprocessing.batches import pack, unpack
-from preprocessing.config import Entities, Temporal
-from preprocessing.entities import by_falling_count, count_values, first_unseen, index_ids, vocabulary_file
+from preprocessing.config import KNOWLEDGE, Entities, Knowledge, Temporal
+from preprocessing.entities import (
+    count_values,
+    first_unseen,
+    index_ids,
+    index_values,
+    value_columns,
+    vocabulary_file,
+)
 from preprocessing.filters import k_core
 from preprocessing.histories import merge_facts
+from preprocessing.knowledge import count_neighbours, entities_are_items, entities_of_links, merge_neighbours
+from preprocessing.knowledge_steps import CheckLinks, CheckTriples
 from preprocessing.plan import Plan
-from preprocessing.schema import PARTS, RESERVED
+from preprocessing.schema import PARTS
 from preprocessing.sources import Source
 from preprocessing.split import temporal_cuts
-from preprocessing.steps import COUNTS, FACTS, ITEMS, REJECTED, USERS
+from preprocessing.steps import COUNTS, FACTS, ITEM_REVIEWS, ITEMS, REJECTED, USER_REVIEWS, USERS
 from preprocessing.write import shard_names, write_quarantine, write_summary, write_text
-
-INDEX_ROWS = 10_000
-"""Items that have no table are handed on so many at a time."""
 
 
 class Graph:
@@ -58,14 +65,31 @@ class Graph:
         histories = self._histories(batches)
         items = self._index("items", histories[ITEMS], item_rows)
         users = self._index("users", histories[USERS], user_rows)
-        item_values = self._vocabularies("items", plan.config.items, item_rows)
-        user_values = self._vocabularies("users", plan.config.users, user_rows)
+        item_counts = self._value_counts("items", plan.config.items, item_rows)
+        item_least = dict.fromkeys(value_columns(plan.config.item_columns), 1)
+        neighbours = None
+        if plan.config.knowledge and plan.triples:
+            neighbours = self._neighbours(plan.config.knowledge, plan.triples, items)
+            item_counts.append(neighbours | "CountNeighbours" >> beam.Map(count_neighbours))
+            item_least[KNOWLEDGE] = plan.config.knowledge.minimum_items
+        item_values = self._vocabularies("items", item_counts, item_least)
+        user_counts = self._value_counts("users", plan.config.users, user_rows)
+        user_least = dict.fromkeys(value_columns(plan.config.user_columns), 1)
+        user_values = self._vocabularies("users", user_counts, user_least)
         if item_rows is None:
-            item_rows = items | "ItemsWithoutTable" >> beam.FlatMap(_rows_of_index)
+            item_rows = items | "ItemsWithoutTable" >> beam.FlatMap(_rows_of_index, plan.partitions)
+        of_items = {"rows": item_rows, "neighbours": neighbours, "reviews": histories[ITEM_REVIEWS]}
+        of_users = {
+            "histories": histories.histories,
+            "rows": user_rows,
+            "reviews": histories[USER_REVIEWS],
+        }
         examples = [
             self._interaction_examples(histories.histories, items, users),
-            self._item_examples(item_rows, items, item_values),
-            self._user_examples(histories.histories, user_rows, users, items, user_values),
+            self._joined("ItemExamples", of_items, example_steps.ItemExamples(plan), items, item_values),
+            self._joined(
+                "UserExamples", of_users, example_steps.UserExamples(plan), users, items, user_values
+            ),
         ]
         self._summary(self._written(examples), histories[FACTS], items, users, item_values, user_values)
 
@@ -106,12 +130,28 @@ class Graph:
         known = [AsSingleton(self._gather("KnownItems", _ids_of, item_rows))] if item_rows else []
         return self._step("Check/interactions", self._blocks(source), check, *known)
 
+    def _neighbours(self, knowledge: Knowledge, triples: Source, items: beam.PCollection) -> beam.PCollection:
+        """Gives (partition, packed neighbours of items)."""
+        check = CheckTriples(triples, self._plan.partitions, knowledge.separator)
+        entities = AsSingleton(self._item_entities(items))
+        found = self._step("Check/triples", self._blocks(triples), check, entities)
+        grouped = found | "GroupNeighbours" >> beam.GroupByKey()
+        return grouped | "MergeNeighbours" >> beam.Map(lambda group: (group[0], merge_neighbours(group[1])))
+
+    def _item_entities(self, items: beam.PCollection) -> beam.PCollection:
+        links = self._plan.links
+        if links is None:
+            return items | "EntitiesAreItems" >> beam.Map(entities_are_items)
+        linked = self._step("Check/links", self._blocks(links), CheckLinks(links), AsSingleton(items))
+        return self._gather("EntitiesOfLinks", entities_of_links, linked)
+
     def _k_core(self, batches: beam.PCollection, k: int) -> beam.PCollection:
         pairs = batches | "HashPairs" >> beam.Map(steps.hashed_pairs)
         return self._gather("KCore", lambda chunks: _core_of(chunks, k), pairs)
 
     def _histories(self, batches: beam.PCollection) -> Any:
         split, partitions = self._plan.config.split, self._plan.partitions
+        reviews = self._plan.config.interactions.reviews
         cuts = []
         if isinstance(split, Temporal):
             times = batches | "CountTimes" >> beam.Map(steps.counted_times)
@@ -121,8 +161,8 @@ class Graph:
             | "PartitionByUser" >> beam.FlatMap(steps.partitioned, partitions)
             | "GroupByUser" >> beam.GroupByKey()
             | "BuildHistories"
-            >> beam.ParDo(steps.BuildHistories(split), *cuts).with_outputs(
-                COUNTS, ITEMS, USERS, FACTS, main="histories"
+            >> beam.ParDo(steps.BuildHistories(split, reviews, partitions), *cuts).with_outputs(
+                COUNTS, ITEMS, USERS, FACTS, ITEM_REVIEWS, USER_REVIEWS, main="histories"
             )
         )
         self._counts.append(outputs[COUNTS])
@@ -138,16 +178,21 @@ class Graph:
         _ = index | f"WriteIndex/{name}" >> beam.Map(lambda ids: write_text(root, vocabulary_file(name), ids))
         return index
 
-    def _vocabularies(
+    def _value_counts(
         self, name: str, table: Entities | None, rows: beam.PCollection | None
+    ) -> list[beam.PCollection]:
+        if table is None or rows is None:
+            return []
+        columns = table.columns
+        return [rows | f"CountValues/{name}" >> beam.Map(lambda row: count_values(columns, unpack(row[1])))]
+
+    def _vocabularies(
+        self, name: str, counts: list[beam.PCollection], least: Mapping[str, int]
     ) -> beam.PCollection:
-        counts = []
-        if table is not None and rows is not None:
-            counts = [
-                rows | f"CountValues/{name}" >> beam.Map(lambda row: count_values(table, unpack(row[1])))
-            ]
         merged = counts | f"Values/{name}" >> beam.Flatten(pipeline=self._pipeline)
-        vocabularies = self._gather(f"Vocabularies/{name}", _vocabularies_of, merged)
+        vocabularies = self._gather(
+            f"Vocabularies/{name}", lambda chunks: _vocabularies_of(chunks, least), merged
+        )
         root = self._root
         _ = vocabularies | f"WriteVocabularies/{name}" >> beam.Map(
             lambda found: _write_vocabularies(root, name, found)
@@ -163,26 +208,17 @@ class Graph:
         )
         return self._step("InteractionExamples", histories, step, AsSingleton(items), AsSingleton(users))
 
-    def _item_examples(
-        self, rows: beam.PCollection, items: beam.PCollection, values: beam.PCollection
-    ) -> beam.PCollection:
-        step = example_steps.ItemExamples(self._plan, self._plan.config.items)
-        return self._step("ItemExamples", rows, step, AsSingleton(items), AsSingleton(values))
-
-    def _user_examples(
+    def _joined(
         self,
-        histories: beam.PCollection,
-        rows: beam.PCollection | None,
-        users: beam.PCollection,
-        items: beam.PCollection,
-        values: beam.PCollection,
+        label: str,
+        inputs: Mapping[str, beam.PCollection | None],
+        step: beam.DoFn,
+        *sides: beam.PCollection,
     ) -> beam.PCollection:
-        inputs = {"histories": histories} | ({} if rows is None else {"rows": rows})
-        joined = inputs | "JoinUsers" >> beam.CoGroupByKey(pipeline=self._pipeline)
-        sides = AsSingleton(users), AsSingleton(items), AsSingleton(values)
-        return self._step(
-            "UserExamples", joined, example_steps.UserExamples(self._plan, self._plan.config.users), *sides
-        )
+        """Joins by partition whatever inputs there are, and adds a step with its side inputs."""
+        there = {name: rows for name, rows in inputs.items() if rows is not None}
+        joined = there | f"Join/{label}" >> beam.CoGroupByKey(pipeline=self._pipeline)
+        return self._step(label, joined, step, *map(AsSingleton, sides))
 
     def _written(self, examples: list[beam.PCollection]) -> beam.PCollection:
         # Every file is there, even one without Examples.
@@ -220,10 +256,9 @@ def _ids_of(chunks: Iterable[tuple[int, bytes]]) -> dict[str, None]:
     return {name: None for _, chunk in chunks for name, _ in unpack(chunk)}
 
 
-def _rows_of_index(index: Mapping[str, Any]) -> Iterator[tuple[int, bytes]]:
-    names = list(index)
-    for start in range(0, len(names), INDEX_ROWS):
-        yield start, pack([(name, ()) for name in names[start : start + INDEX_ROWS]])
+def _rows_of_index(index: Mapping[str, Any], partitions: int) -> Iterator[tuple[int, bytes]]:
+    for partition, rows in steps.divided(dict.fromkeys(index, ()), partitions):
+        yield partition, pack(list(rows.items()))
 
 
 def _core_of(chunks: Iterable[bytes], k: int) -> tuple[bytes, bytes]:
@@ -237,16 +272,17 @@ def _cuts_of(chunks: Iterable[bytes], split: Temporal) -> tuple[int, int]:
     return temporal_cuts(times, counts, split.validation, split.test)
 
 
-def _vocabularies_of(chunks: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
-    totals: dict[str, dict[str, int]] = {}
+def _vocabularies_of(
+    chunks: Iterable[Mapping[str, Mapping[str, int]]], least: Mapping[str, int]
+) -> dict[str, dict[str, int]]:
+    """Gives each column's values that were counted often enough an index; `least` names every column."""
+    totals: dict[str, Counter[str]] = {column: Counter() for column in sorted(least)}
     for columns in chunks:
         for column, counts in columns.items():
-            total = totals.setdefault(column, {})
-            for value, count in counts.items():
-                total[value] = total.get(value, 0) + count
+            totals[column].update(counts)
     return {
-        column: {value: number for number, value in enumerate(by_falling_count(counts), start=RESERVED)}
-        for column, counts in sorted(totals.items())
+        column: index_values({value: count for value, count in total.items() if count >= least[column]})
+        for column, total in totals.items()
     }
 
 

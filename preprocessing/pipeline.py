@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from preprocessing.config import DataConfig, Entities
+from preprocessing.config import KNOWLEDGE, Column, DataConfig, Entities
 from preprocessing.entities import features_of, vocabulary_file
 from preprocessing.graph import Graph
 from preprocessing.plan import Plan, make_plan
@@ -25,6 +25,7 @@ from preprocessing.schema import (
     whole_folder,
 )
 from preprocessing.statistics import (
+    check_knowledge,
     check_rejected,
     check_training,
     dataset_statistics,
@@ -77,6 +78,9 @@ def preprocess(
         try:
             check_rejected(tables, summary["rejections"], config.maximum_rejected, refused)
             check_training(tables, summary["facts"])
+            if config.knowledge:
+                entities = summary["items"]["values"][KNOWLEDGE]
+                check_knowledge(tables, entities, config.knowledge.minimum_items)
         except InputError:
             shutil.copyfile(scratch / QUARANTINE_FILE, refused)
             raise
@@ -97,14 +101,15 @@ def _schema(
     plan: Plan, name: str, summary: Mapping[str, Any], language_model: LanguageModel | None, digest: str
 ) -> Schema:
     config = plan.config
+    max_tokens = config.language_model.max_tokens
     label = None
     if plan.label is not None:
         minimum, maximum = summary["facts"]["label_range"]
         label = Label(name=plan.label, minimum=minimum, maximum=maximum)
     return Schema(
         name=name,
-        items=_entity("items", config.items, summary["items"], config.language_model.max_tokens),
-        users=_entity("users", config.users, summary["users"], config.language_model.max_tokens),
+        items=_entity("items", config.items, config.item_columns, summary["items"], max_tokens),
+        users=_entity("users", config.users, config.user_columns, summary["users"], max_tokens),
         label=label,
         split=config.split.kind,
         window=config.window,
@@ -115,13 +120,19 @@ def _schema(
     )
 
 
-def _entity(name: str, table: Entities | None, found: Mapping[str, Any], max_tokens: int) -> Entity:
+def _entity(
+    name: str,
+    table: Entities | None,
+    columns: Mapping[str, Column],
+    found: Mapping[str, Any],
+    max_tokens: int,
+) -> Entity:
     return Entity(
         id_column=f"{name.removesuffix('s')}_id",
         vocabulary=vocabulary_file(name),
         size=found["size"] + RESERVED,
         first_unseen=found["first_unseen"],
         display=table.display_column if table else None,
-        text=text_of(table, max_tokens) if table else None,
-        features=features_of(name, table, found["values"]),
+        text=text_of(columns, max_tokens),
+        features=features_of(name, columns, found["values"]),
     )

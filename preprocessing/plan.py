@@ -28,9 +28,17 @@ class Plan:
     interactions: Source
     items: Source | None
     users: Source | None
+    triples: Source | None
+    links: Source | None
     language_model: LanguageModelFolder | None
     shards: int
     partitions: int
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every table that is read."""
+        tables = (self.interactions, self.items, self.users, self.triples, self.links)
+        return tuple(table for table in tables if table is not None)
 
     @property
     def label(self) -> str | None:
@@ -51,11 +59,10 @@ def make_plan(config: DataConfig, base: Path) -> Plan:
       InputError: everything that is wrong with them, one line a problem.
     """
     problems: list[str] = []
-    sources: dict[str, Source | None] = {"interactions": None, "items": None, "users": None}
-    for name in sources:
-        table = getattr(config, name)
+    sources: dict[str, Source] = {}
+    for name, (table, columns) in config.tables.items():
         try:
-            sources[name] = find_source(name, table, table.columns, base) if table else None
+            sources[name] = find_source(name, table, columns, base)
         except InputError as error:
             problems.append(str(error))
     language_model = None
@@ -65,15 +72,16 @@ def make_plan(config: DataConfig, base: Path) -> Plan:
         )
     except InputError as error:
         problems.append(str(error))
-    interactions = sources["interactions"]
-    if problems or interactions is None:
+    if problems:
         raise InputError("\n".join(problems))
-    size = sum(file.size for source in sources.values() if source for file in source.files)
+    size = sum(file.size for source in sources.values() for file in source.files)
     return Plan(
         config,
-        interactions,
-        sources["items"],
-        sources["users"],
+        sources["interactions"],
+        sources.get("items"),
+        sources.get("users"),
+        sources.get("triples"),
+        sources.get("links"),
         language_model,
         shards=max(1, -(-size // SHARD_BYTES)),
         partitions=max(1, -(-size // PARTITION_BYTES)),

@@ -16,6 +16,7 @@ from preprocessing.config import (
     LabelColumn,
     MultiColumn,
     NumericColumn,
+    ReviewColumn,
     TextColumn,
     TimeColumn,
     VectorColumn,
@@ -52,6 +53,7 @@ class Interaction(NamedTuple):
     item: str
     time: int
     label: float
+    texts: tuple[str, ...]
 
 
 class RowReader:
@@ -215,6 +217,17 @@ def multi_cell(column: MultiColumn, cell: str) -> list[str]:
     return [value for value in values if value]
 
 
+def text_cell(column: TextColumn, cell: str) -> str:
+    """Strips a text, after its HTML entities were replaced if the column says so."""
+    return (html.unescape(cell) if column.unescape_html else cell).strip(WHITESPACE)
+
+
+def review_cell(column: ReviewColumn, cell: str) -> str:
+    """Reads a text into one line, since several are told apart by their lines."""
+    lines = (line.strip(WHITESPACE) for line in text_cell(column, cell).split(column.separator))
+    return " ".join(line for line in lines if line)
+
+
 def check_interaction(source: Source, cells: list[str]) -> Interaction:
     """Checks the cells of one interaction.
 
@@ -223,16 +236,19 @@ def check_interaction(source: Source, cells: list[str]) -> Interaction:
     """
     user = item = ""
     time, label = 0, 0.0
+    texts = []
     for (name, column), cell in zip(source.columns.items(), cells, strict=True):
         if isinstance(column, TimeColumn):
             time = time_cell(name, column, cell)
         elif isinstance(column, LabelColumn):
             label = label_cell(name, cell)
+        elif isinstance(column, ReviewColumn):
+            texts.append(review_cell(column, cell))
         elif name == "user_id":
             user = id_cell(name, cell)
         else:
             item = id_cell(name, cell)
-    return Interaction(user, item, time, label)
+    return Interaction(user, item, time, label, tuple(texts))
 
 
 def check_entity(source: Source, cells: list[str]) -> list[str]:
@@ -250,8 +266,8 @@ def check_entity(source: Source, cells: list[str]) -> list[str]:
 def _entity_cell(name: str, column: Column, cell: str) -> str:
     if isinstance(column, IdColumn):
         return id_cell(name, cell)
-    if isinstance(column, TextColumn) and column.unescape_html:
-        cell = html.unescape(cell)
+    if isinstance(column, TextColumn):
+        return text_cell(column, cell)
     cell = cell.strip(WHITESPACE)
     if isinstance(column, NumericColumn) and cell:
         finite_number(name, cell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from preprocessing.schema import RESERVED, STATISTICS_FILE, InputError
 
 MOST_REASONS = 3
+TABLES = ("interactions", "items", "users", "triples", "links")
 
 
 def table_statistics(
@@ -31,7 +32,7 @@ def table_statistics(
     for table, what, name, rows in counts:
         totals[table, what][name] += rows
     statistics = {}
-    for table in [name for name in ("interactions", "items", "users") if (name, "read") in totals]:
+    for table in [name for name in TABLES if (name, "read") in totals]:
         read, kept = totals[table, "read"][""], totals[table, "kept"][""]
         filtered = {rule: rows for rule, rows in sorted(totals[table, "filtered"].items()) if rows}
         quarantined = {row["kind"]: row["rows"] for row in rejections if row["table"] == table}
@@ -88,13 +89,29 @@ def check_training(tables: Mapping[str, Mapping[str, Any]], facts: Mapping[str, 
     train, validation, test = facts["interactions"]
     if train:
         return
-    rows = tables["interactions"]
-    filtered = ", ".join(f"{count:,} filtered by {rule}" for rule, count in rows["filtered_by_rule"].items())
     raise InputError(
-        f"interactions: none is left to train on: {rows['read']:,} rows read, "
-        f"{rows['quarantined']:,} quarantined, {filtered or '0 filtered'}, "
+        f"interactions: none is left to train on: {_left_out(tables['interactions'])}, "
         f"{validation:,} held out for validation and {test:,} for the test"
     )
+
+
+def check_knowledge(tables: Mapping[str, Mapping[str, Any]], entities: int, minimum_items: int) -> None:
+    """Refuses knowledge that says nothing, because then the config is more likely wrong than the tables.
+
+    Raises:
+      InputError: with what became of the triples and links that were read.
+    """
+    if entities:
+        return
+    found = "; ".join(f"{name}: {_left_out(tables[name])}" for name in ("triples", "links") if name in tables)
+    raise InputError(
+        f"knowledge: no entity neighbours {minimum_items} items, the least that minimum_items allows: {found}"
+    )
+
+
+def _left_out(rows: Mapping[str, Any]) -> str:
+    filtered = ", ".join(f"{count:,} filtered by {rule}" for rule, count in rows["filtered_by_rule"].items())
+    return f"{rows['read']:,} rows read, {rows['quarantined']:,} quarantined, {filtered or '0 filtered'}"
 
 
 def dataset_statistics(
@@ -113,6 +130,7 @@ def dataset_statistics(
         "unseen_items": items["size"] + RESERVED - items["first_unseen"],
         "users": users["size"],
         "unseen_users": users["size"] + RESERVED - users["first_unseen"],
+        "filled": {table: _filled(summary["counts"], table) for table in ("items", "users")},
         "users_without_row": sum(rows for _, what, _, rows in summary["counts"] if what == "without_row"),
         "interactions": {"train": train, "validation": validation, "test": test},
         "density": total / pairs if pairs else 0.0,
@@ -120,6 +138,15 @@ def dataset_statistics(
         "label": _label_statistics(facts) if has_label else None,
         "history_length": _quantiles(np.repeat(lengths, counts)),
     }
+
+
+def _filled(counts: Sequence[Sequence[Any]], table: str) -> dict[str, int]:
+    """How many items or users have something in each column."""
+    total: Counter[str] = Counter()
+    for counted, what, column, rows in counts:
+        if (counted, what) == (table, "filled"):
+            total[column] += rows
+    return dict(total)
 
 
 def _label_statistics(facts: Mapping[str, Any]) -> dict[str, Any]:

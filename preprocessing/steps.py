@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -14,11 +15,9 @@ from preprocessing.batches import InteractionBatch, pack, partition_of, place_of
 from preprocessing.config import LeaveLast, Random, Temporal
 from preprocessing.entities import Row
 from preprocessing.filters import among, hash_ids
-from preprocessing.histories import (
-    build_histories,
-    facts_of,
-)
+from preprocessing.histories import build_histories, facts_of
 from preprocessing.records import Record
+from preprocessing.reviews import training_reviews
 from preprocessing.rows import RowError, RowReader, check_entity, check_interaction
 from preprocessing.sources import Source, SourceFile, read_records
 from preprocessing.write import Rejection
@@ -28,6 +27,7 @@ BLOCK_CHARACTERS = 2**20
 """A block of raw rows ends at whichever comes first."""
 
 COUNTS, REJECTED, FACTS, ITEMS, USERS = "counts", "rejected", "facts", "items", "users"
+ITEM_REVIEWS, USER_REVIEWS = "item_reviews", "user_reviews"
 """Side outputs."""
 
 UNKNOWN_ITEM = "item_id is not in the items table"
@@ -60,7 +60,7 @@ class ReadBlocks(beam.DoFn):
         yield count(self._source.name, "read", "", rows + len(block))
 
 
-class _CheckRows(beam.DoFn):
+class CheckRows(beam.DoFn):
     """Checks a block's rows one by one and sends those that are rejected aside."""
 
     def __init__(self, source: Source):
@@ -83,7 +83,7 @@ def rejection(source: Source, file: SourceFile, line: int, raw: str, error: RowE
     return Rejection(source.name, file.number, line, file.name, error.reason, error.kind, raw)
 
 
-class CheckInteractions(_CheckRows):
+class CheckInteractions(CheckRows):
     """Turns blocks of raw interactions into packed batches."""
 
     def __init__(self, source: Source, minimum_label: float | None):
@@ -115,7 +115,7 @@ class CheckInteractions(_CheckRows):
             yield count(self._source.name, "filtered", "minimum_label", low)
 
 
-class CheckEntities(_CheckRows):
+class CheckEntities(CheckRows):
     """Turns blocks of raw items or users into (partition, packed rows with their places)."""
 
     def __init__(self, source: Source, partitions: int):
@@ -193,22 +193,36 @@ class KeepCoreEntities(beam.DoFn):
 
 
 class BuildHistories(beam.DoFn):
-    """Joins the batches of a partition into (partition, packed histories)."""
+    """Joins the batches of a partition into (partition, packed histories without texts)."""
 
-    def __init__(self, split: LeaveLast | Temporal | Random):
+    def __init__(self, split: LeaveLast | Temporal | Random, reviews: int, partitions: int):
         self._split = split
+        self._reviews = reviews
+        self._partitions = partitions
 
     def process(
         self, group: tuple[int, Iterable[bytes]], cuts: tuple[int, int] | None = None
     ) -> Iterator[Any]:
-        """Yields the histories, and aside what is counted of items, users and everything else."""
+        """Yields the histories, and aside reviews and what is counted of items, users and everything else."""
         rows = InteractionBatch.joined(map(InteractionBatch.unpacked, group[1]))
         histories = build_histories(rows, self._split, cuts)
-        yield group[0], pack(histories)
+        yield group[0], pack(replace(histories, rows=histories.rows.without_texts()))
+        for output, ids in ((ITEM_REVIEWS, histories.rows.items), (USER_REVIEWS, histories.rows.users)):
+            reviews = training_reviews(histories, ids, self._reviews)
+            for partition, found in divided(reviews, self._partitions):
+                yield TaggedOutput(output, (partition, pack(found)))
         yield TaggedOutput(ITEMS, pack(histories.train_counts(histories.rows.items)))
         yield TaggedOutput(USERS, pack(histories.train_counts(histories.rows.users)))
         yield TaggedOutput(FACTS, pack(facts_of(histories)))
         yield count("interactions", "kept", "", len(rows))
+
+
+def divided(values: Mapping[str, Any], partitions: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Divides values by the partition of the id that they belong to."""
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    for name, value in values.items():
+        found[partition_of(name, partitions)][name] = value
+    yield from found.items()
 
 
 def merged_counts(chunks: Iterable[bytes]) -> dict[str, int]:

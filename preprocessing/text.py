@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.assets import resolve_path
-from preprocessing.config import Entities, LanguageModelSource, MultiColumn
+from preprocessing.config import Column, LanguageModelSource, MultiColumn, ReviewColumn, in_text
 from preprocessing.rows import WHITESPACE
 from preprocessing.schema import InputError, LanguageModel, Text, TextColumn, read_mapping
 
@@ -17,15 +17,17 @@ NEEDED = ("config.json", "vocab.txt", "model.safetensors")
 OPTIONAL = ("tokenizer_config.json",)
 
 
-def text_of(table: Entities, max_tokens: int) -> Text | None:
-    """Describes how a table's columns join into a text, None when it has no text."""
-    columns = []
-    for name in table.text_columns:
-        column = table.columns[name]
-        columns.append(
-            TextColumn(name=name, separator=column.separator if isinstance(column, MultiColumn) else None)
+def text_of(columns: Mapping[str, Column], max_tokens: int) -> Text | None:
+    """Describes how columns join into a text in their order, None when there is none of text."""
+    parts = [
+        TextColumn(
+            name=name,
+            separator=column.separator if isinstance(column, MultiColumn | ReviewColumn) else None,
         )
-    return Text(columns=tuple(columns), max_tokens=max_tokens) if columns else None
+        for name, column in columns.items()
+        if in_text(column)
+    ]
+    return Text(columns=tuple(parts), max_tokens=max_tokens) if parts else None
 
 
 def join_text(text: Text, cells: Sequence[str]) -> str:

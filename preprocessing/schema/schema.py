@@ -43,7 +43,10 @@ class Feature(Document):
 
 
 class TextColumn(Document):
-    """A raw column that becomes part of the text; `separator` splits a cell of several values."""
+    """A raw column that becomes part of the text; `separator` splits a cell of several values.
+
+    Reviews are such values, newest first, with a line feed between them.
+    """
 
     name: str
     separator: str | None = None

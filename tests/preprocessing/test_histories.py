@@ -41,11 +41,11 @@ rows = st.lists(
 def test_histories_are_sorted_by_time_and_ties_keep_the_inputs_order(
     rows: list[tuple[str, str, int, float]],
 ) -> None:
-    placed = [(*row, place_of(number // 10, number % 10)) for number, row in enumerate(rows)]
+    placed = [(*row, (), place_of(number // 10, number % 10)) for number, row in enumerate(rows)]
     shuffled = python_random.Random(0).sample(placed, len(placed))
     histories = build_histories(InteractionBatch.of(shuffled), LeaveLast(), None)
     expected: dict[str, list[str]] = {}
-    for user, item, _, _, _ in sorted(placed, key=lambda row: row[2]):
+    for user, item, *_ in sorted(placed, key=lambda row: row[2]):
         expected.setdefault(user, []).append(item)
     assert {user: histories.rows.items[place].tolist() for user, place in histories} == expected
     assert sum(facts_of(histories)["interactions"]) == len(rows)
@@ -55,7 +55,7 @@ def test_histories_are_sorted_by_time_and_ties_keep_the_inputs_order(
 def test_training_windows_hold_the_training_interactions(
     rows: list[tuple[str, str, int, float]], window: int
 ) -> None:
-    batch = InteractionBatch.of([(*row, number) for number, row in enumerate(rows)])
+    batch = InteractionBatch.of([(*row, (), number) for number, row in enumerate(rows)])
     histories = build_histories(batch, LeaveLast(), None)
     items = index_ids(histories.train_counts(histories.rows.items))
     users = index_ids(histories.train_counts(histories.rows.users))
@@ -79,7 +79,7 @@ def test_indices_fall_with_the_count_and_ties_go_by_id() -> None:
 
 
 def test_facts_of_parts_add_up_to_the_facts_of_the_whole() -> None:
-    rows = [(f"u{number % 7}", "i", number, float(number % 25), number) for number in range(100)]
+    rows = [(f"u{number % 7}", "i", number, float(number % 25), (), number) for number in range(100)]
     whole = facts_of(build_histories(InteractionBatch.of(rows), LeaveLast(), None))
     parts = [
         [row for row in rows if row[0] in users]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from preprocessing import plan
 from preprocessing.schema import InputError
 
 INTERACTIONS = """user_id,item_id,rating,time
@@ -23,6 +24,12 @@ u2,a,1,5
 u2,b,2,5
 u3,b,3,1
 """
+COLUMNS = {
+    "user_id": {"kind": "id"},
+    "item_id": {"kind": "id"},
+    "rating": {"kind": "label"},
+    "time": {"kind": "time"},
+}
 ITEMS = """item_id,title,genres,year,price,image
 a,Toy Story,Animation|Comedy,1995,1.5,0.1 0.2
 b,Heat,Crime|Drama|Comedy,1995,,
@@ -163,6 +170,17 @@ def test_ids_alone_are_enough(project: Any) -> None:
     [test] = examples.part("test")
     assert (test["label"], test["time"]) == ([], [])
     assert examples.sequences("test") == {"x": ["3"]}  # without times, the input's order counts
+
+
+def test_a_table_of_users_may_have_no_rows(project: Any) -> None:
+    project.write("interactions.csv", INTERACTIONS)
+    project.write("users.csv", USERS.split("\n")[0])
+    examples = project.preprocess(users=USERS_TABLE)
+    assert [(feature.name, feature.size) for feature in examples.schema.users.features] == [
+        ("age", 0),
+        ("city", 2),
+    ]
+    assert examples.statistics["users_without_row"] == 3
 
 
 def test_rows_that_cannot_be_used_are_quarantined_and_counted(shop: Any) -> None:
@@ -315,21 +333,31 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_bytes_do_not_depend_on_the_workers(project: Any) -> None:
+def test_the_bytes_do_not_depend_on_the_workers(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(1)
     for number in range(3):
         rows = "".join(
-            f"u{draw.randrange(200)},i{draw.randrange(80)},{draw.randint(1, 5)},{draw.randrange(99)}\n"
-            for _ in range(1000)
+            f"u{draw.randrange(200)},i{draw.randrange(80)},{draw.randint(1, 5)},{draw.randrange(99)},w{row}\n"
+            for row in range(1000)
         )
-        project.write(f"part-{number}.csv", "user_id,item_id,rating,time\n" + rows + "u,i,bad,1\n")
+        project.write(f"part-{number}.csv", "user_id,item_id,rating,time,review\n" + rows + "u,i,bad,1,\n")
+        facts = "".join(f"i{draw.randrange(90)},is,e{draw.randrange(90)}\n" for _ in range(300))
+        project.write(f"kg-{number}.csv", "head,relation,tail\n" + facts)
     items = "".join(
         f"i{number % 70},Toy {number},a|b|c{number},{number % 7},{number},\n" for number in range(75)
     )
     project.write("items.csv", "item_id,title,genres,year,price,image\n" + items)
-    data = {"items": ITEMS_TABLE, "split": {"kind": "temporal"}, "filters": {"k_core": 2}, "window": 10}
-    alone = contents(project.preprocess({"path": "part-*.csv"}, **data).folder)
-    shared = contents(project.preprocess({"path": "part-*.csv"}, workers=2, **data).folder)
+    monkeypatch.setattr(plan, "PARTITION_BYTES", 20_000)
+    interactions = {"path": "part-*.csv", "columns": COLUMNS | {"review": {"kind": "text"}}}
+    data = {
+        "items": ITEMS_TABLE,
+        "knowledge": {"triples": {"path": "kg-*.csv"}},
+        "split": {"kind": "temporal"},
+        "filters": {"k_core": 2},
+        "window": 10,
+    }
+    alone = contents(project.preprocess(interactions, **data).folder)
+    shared = contents(project.preprocess(interactions, workers=2, **data).folder)
     assert alone.keys() == shared.keys()
     assert [name for name in alone if alone[name] != shared[name]] == []
     assert alone["quarantine-00000-of-00001.jsonl"].count(b"\n") > 3

@@ -133,5 +133,5 @@ def test_interactions_without_time_and_label() -> None:
     columns = {"item_id": {"kind": "id"}, "user_id": {"kind": "id"}}
     table = parse(Interactions, {"path": "a.csv", "columns": columns}, "interactions")
     source = Source("interactions", table, table.columns, ())
-    assert check_interaction(source, ["i", "u"]) == ("u", "i", 0, 0.0)
+    assert check_interaction(source, ["i", "u"]) == ("u", "i", 0, 0.0, ())
     assert reason(check_interaction, source, ["", "u"]) == "item_id is empty"

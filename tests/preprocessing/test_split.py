@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.batches import strings
+from preprocessing.batches import objects
 from preprocessing.config import Random
 from preprocessing.split import (
     END_OF_TIME,
@@ -70,8 +70,8 @@ def test_nothing_to_cut() -> None:
 
 
 def draw(seed: int, size: int, validation: float = 0.2, test: float = 0.1) -> np.ndarray:
-    users = strings(f"u{number % 97}" for number in range(size))
-    items = strings(f"i{number % 89}" for number in range(size))
+    users = objects(f"u{number % 97}" for number in range(size))
+    items = objects(f"i{number % 89}" for number in range(size))
     split = Random(kind="random", validation=validation, test=test, seed=seed)
     return random(users, items, np.arange(size), split)
 

@@ -39,11 +39,11 @@ def test_joined_columns_stand_in_the_configs_order() -> None:
         "genres": {"kind": "multi", "separator": ";"},
     }
     table = parse(Entities, {"path": "items.csv", "columns": columns}, "items")
-    assert text_of(table, 9) == Text(
+    assert text_of(table.columns, 9) == Text(
         columns=(TextColumn(name="year"), TextColumn(name="title")), max_tokens=9
     )
     bare = parse(Entities, {"path": "items.csv", "columns": {"item_id": {"kind": "id"}}}, "items")
-    assert text_of(bare, 9) is None
+    assert text_of(bare.columns, 9) is None
 
 
 def test_tokens(tiny_bert: Path) -> None:
