@@ -26,21 +26,41 @@ class LanguageModelConfig(Document):
 
 
 class LossWeights(Document):
-    """Weights of the joint objective `gamma * L_pair + alpha * L_user`; 0 switches a part off.
+    """Weights of `gamma * L_pair + alpha * L_user + beta * L_item + lambda * L_semantic`; 0 switches off.
 
     Attributes:
-      gamma: retrieval, a softmax over the catalogue.
+      gamma: retrieval, a softmax over the items.
       alpha: ranking, the label's squared error or, without labels, click cross-entropy.
+      beta: categorical and multi-valued attributes of items, told from their text alone.
+      lambda: retrieval once more, with the IDs of all items hidden.
     """
 
     gamma: Weight = 1.0
     alpha: Weight = 0.5
+    beta: Weight = 0.0
+    semantic: Annotated[float, pydantic.Field(ge=0, alias="lambda")] = 0.0
 
     @pydantic.model_validator(mode="after")
     def _something_is_learned(self) -> LossWeights:
         if self.gamma == 0:
             raise ValueError("gamma must be above 0: without retrieval there is nothing to recommend from")
         return self
+
+
+class NegativesConfig(Document):
+    """What the next item is told apart from.
+
+    Attributes:
+      kind: `full`: from every item; `sampled`: from the other items of the batch and a uniform sample, with
+        log-Q correction; `auto`: the former while there are at most `full_below` items with interactions.
+      uniform: items drawn uniformly for a step of sampled training.
+      hardness: above 0, negatives that score high weigh more.
+    """
+
+    kind: Literal["auto", "full", "sampled"] = "auto"
+    full_below: pydantic.NonNegativeInt = 50_000
+    uniform: pydantic.PositiveInt = 4096
+    hardness: Weight = 0.0
 
 
 class ModelConfig(Document):
@@ -51,6 +71,8 @@ class ModelConfig(Document):
       history: the most items of a history that the user tower reads.
       blocks, heads: of the user tower's causal transformer.
       dropout: of the user tower; `ranker_dropout` of the ranker.
+      item_id: learn an embedding and a bias for each item; off, together with `user_id`, means that the
+        language model and the attributes alone recommend.
       id_dropout: share of items whose ID embedding is hidden in a training step, so that text and
         attributes learn to carry an item alone.
       user_id: learn an embedding and a bias for each user, for ranking; off means that nothing
@@ -65,10 +87,12 @@ class ModelConfig(Document):
     heads: Annotated[int, pydantic.Field(ge=1)] = 2
     dropout: Share = 0.2
     ranker_dropout: Share = 0.4
+    item_id: bool = True
     id_dropout: Share = 0.1
     user_id: bool = True
     user_dropout: Share = 0.1
-    temperature: Annotated[float, pydantic.Field(gt=0)] = 0.1
+    temperature: Annotated[float, pydantic.Field(ge=0.02)] = 0.1
+    negatives: NegativesConfig = NegativesConfig()
     language_model: LanguageModelConfig = LanguageModelConfig()
     loss: LossWeights = LossWeights()
 

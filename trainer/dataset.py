@@ -36,6 +36,10 @@ class EntityTable:
     history: list[np.ndarray]
 
 
+LENGTH_BUCKETS = (16, 8, 5, 4, 3, 2, 1)
+"""Chunks are batched by length: up to a 16th of the full length, up to an 8th, and so on."""
+
+
 def _padded(rows: list[np.ndarray], size: int, width: int, fill: float, dtype: Any) -> np.ndarray:
     table = np.full((size, width), fill, dtype)
     for index, row in enumerate(rows):
@@ -106,6 +110,8 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Shuffled batches of windows of at most `length` interactions, anew each epoch.
 
+    A batch holds `batch_size` windows of full length, or so many more as they are shorter.
+
     Yields:
       `user [B]`, `item [B, L]` (oldest first, zero-padded on the right), `label [B, L]` when the
       data has labels, and `from_start [B]`: whether the window begins where the user's history does.
@@ -123,7 +129,14 @@ def training_batches(
     chunks = windows.flat_map(lambda window: _chunks(window, length))
     # Chunks of one user come one after the other; this spreads them over batches.
     chunks = chunks.shuffle(8 * batch_size, seed=seed, reshuffle_each_iteration=True)
-    return chunks.padded_batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    # Chunks of about one length share a batch, the shorter the more of them: little padding is computed,
+    # and every step has about as many interactions.
+    widths = [max(1, length // part) for part in LENGTH_BUCKETS]
+    return chunks.bucket_by_sequence_length(
+        lambda chunk: tf.size(chunk["item"]),
+        bucket_boundaries=[width + 1 for width in widths[:-1]],
+        bucket_batch_sizes=[batch_size * length // width for width in widths],
+    ).prefetch(tf.data.AUTOTUNE)
 
 
 @dataclass(frozen=True)

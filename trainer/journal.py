@@ -42,7 +42,9 @@ class Journal(tf.keras.callbacks.Callback):
         self._validation = validation
         self._patience = patience
         self._progress = progress
-        self._writer = tf.summary.create_file_writer(str(logs / "validation"))
+        self._writers = {
+            part: tf.summary.create_file_writer(str(logs / part)) for part in ("train", "validation")
+        }
         self._epochs = tf.Variable(0, trainable=False, dtype=tf.int64)
         self._best_epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
         self._best_ndcg = tf.Variable(-1.0, trainable=False, dtype=tf.float64)
@@ -96,11 +98,11 @@ class Journal(tf.keras.callbacks.Callback):
                 self._best_ndcg.assign(metrics["ndcg@10"])
                 self._best_epoch.assign(epoch + 1)
                 self._best.save(checkpoint_number=epoch + 1)
-        with self._writer.as_default(step=epoch):
-            for name, value in metrics.items():
-                tf.summary.scalar(name, value)
+        for part, values in (("train", logs or {}), ("validation", metrics)):
+            with self._writers[part].as_default(step=epoch):
+                for name, value in values.items():
+                    tf.summary.scalar(name, value)
         self._epochs.assign(epoch + 1)
         # Saved last: a kill before this line trains the epoch again, and loses nothing.
         self._newest.save(checkpoint_number=epoch + 1)
         self._progress.epoch(epoch + 1, loss, metrics, self.best_epoch)
-        self.model.stop_training = self.finished

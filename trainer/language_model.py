@@ -11,6 +11,10 @@ import tensorflow as tf
 from preprocessing.schema import InputError
 
 
+SPECIAL_TOKENS = 2
+"""[CLS] before a text and [SEP] after it."""
+
+
 class LanguageModel(tf.Module):
     """A TF BERT whose token vectors are averaged into one text vector (Reimers & Gurevych 2019).
 
@@ -41,12 +45,14 @@ class LanguageModel(tf.Module):
         self.width: int = config.hidden_size
 
     def encode(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Turns zero-padded token ids `[N, T]` into text vectors `[N, H]` of length 1."""
+        """Turns zero-padded token ids `[N, T]` into text vectors `[N, H]` of length 1, zero without text."""
         mask = tf.cast(tokens > 0, tf.int32)
         states = self._bert(input_ids=tokens, attention_mask=mask, training=False).last_hidden_state
         weights = tf.cast(mask, states.dtype)[:, :, None]
         total = tf.reduce_sum(states * weights, 1) / tf.maximum(tf.reduce_sum(weights, 1), 1.0)
-        return tf.math.l2_normalize(total, -1)
+        # An empty text has nothing but its two special tokens, which would mean something, but nothing here.
+        written = tf.reduce_sum(mask, 1, keepdims=True) > SPECIAL_TOKENS
+        return tf.where(written, tf.math.l2_normalize(total, -1), 0.0)
 
 
 def encode_table(

@@ -12,11 +12,16 @@ from preprocessing.schema import RESERVED, UNKNOWN, Schema
 from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
-from trainer.layers.features import FeaturesEncoder
 from trainer.layers.item_tower import ItemTower
 from trainer.layers.ranker import Ranker
+from trainer.layers.user_profile import UserProfile
 from trainer.layers.user_tower import UserTower
-from trainer.tasks.retrieval import CatalogueSoftmax
+from trainer.negatives import StepItems, step_items
+from trainer.tasks.attributes import AttributePrediction
+from trainer.tasks.retrieval import CandidateSoftmax
+
+SEMANTIC_PART = 4
+"""One window in so many also trains the view without IDs: it costs a user tower of its own."""
 
 
 class Tandem(tfrs.Model):
@@ -26,7 +31,7 @@ class Tandem(tfrs.Model):
       schema: of the examples.
       config: the `model:` section.
       items, users: the entity tables; attributes become constants of the model.
-      text_vectors: language-model vectors of the items `[N, H]`, or None without text.
+      item_texts, user_texts: language-model vectors `[N, H]`, or None without text.
 
     Attributes:
       average: of the weights; to be set once they are made, before training.
@@ -38,53 +43,58 @@ class Tandem(tfrs.Model):
         config: ModelConfig,
         items: EntityTable,
         users: EntityTable,
-        text_vectors: np.ndarray | None,
+        item_texts: np.ndarray | None,
+        user_texts: np.ndarray | None,
     ) -> None:
         super().__init__()
         self.average: WeightAverage
         self.schema = schema
         self.config = config
         dimension = config.dimension
-        self.item_tower = ItemTower(schema.items, dimension, config.id_dropout, name="item_tower")
+        self.item_tower = ItemTower(
+            schema.items, dimension, config.item_id, config.id_dropout, name="item_tower"
+        )
         self.user_tower = UserTower(
             dimension, config.history, config.blocks, config.heads, config.dropout, name="user_tower"
         )
-        self.user_features = (
-            FeaturesEncoder(schema.users.features, dimension, name="user_features")
-            if schema.users.features
-            else None
-        )
+        self.profile = UserProfile(schema.users, dimension, name="profile")
         known_users = schema.users.first_unseen if config.user_id else 0
-        self.ranker = Ranker(
-            known_users, schema.items.first_unseen, dimension, config.ranker_dropout, name="ranker"
-        )
-        self.retrieval = CatalogueSoftmax(config.temperature)
+        known_items = schema.items.first_unseen if config.item_id else 0
+        self.ranker = Ranker(known_users, known_items, dimension, config.ranker_dropout, name="ranker")
+        self.ranker.trainable = config.loss.alpha > 0
+        self.retrieval = CandidateSoftmax(config.temperature, config.negatives.hardness)
         ranking_loss = (
             tf.keras.losses.MeanSquaredError()
             if schema.label
             else tf.keras.losses.BinaryCrossentropy(from_logits=True)
         )
         self.ranking = tfrs.tasks.Ranking(ranking_loss)
-        self._mean_loss = tf.keras.metrics.Mean(name="mean_loss")
-        self._retrieval_loss = tf.keras.metrics.Mean(name="retrieval_loss")
-        self._ranking_loss = tf.keras.metrics.Mean(name="ranking_loss")
-        self._item_index = tf.range(schema.items.size, dtype=tf.int64)
-        self._item_text = None if text_vectors is None else tf.constant(text_vectors)
+        self.attributes = AttributePrediction(schema.items.features, name="attributes")
+        self._loss_means = {
+            name: tf.keras.metrics.Mean(name=f"{name}_loss")
+            for name in ("mean", "retrieval", "ranking", "attributes", "semantic")
+        }
+        self._step_items = step_items(config.negatives, items.counts, schema.items.first_unseen)
+        self._item_text = None if item_texts is None else tf.constant(item_texts)
+        self._user_text = None if user_texts is None else tf.constant(user_texts)
         self._item_features = {name: tf.constant(values) for name, values in items.features.items()}
         self._user_features = {name: tf.constant(values) for name, values in users.features.items()}
-        # Items that are never a target would only be pushed away, so they stay out of the softmax.
-        self._trainable_items = tf.logical_and(
-            self._item_index >= RESERVED, self._item_index < schema.items.first_unseen
-        )
-        if self.item_tower.features is not None:
-            self.item_tower.features.adapt(items.features)
-        if self.user_features is not None:
-            self.user_features.adapt(users.features)
+        self.item_tower.adapt(items.features)
+        self.profile.adapt(users.features)
 
-    def catalogue(self, training: bool = False) -> tf.Tensor:
+    def catalogue(self) -> tf.Tensor:
         """The vectors of all items `[N, D]`; the reserved rows are zero."""
-        vectors = self.item_tower(self._item_index, self._item_text, self._item_features, training=training)
-        return tf.where((self._item_index >= RESERVED)[:, None], vectors, 0.0)
+        return self.item_vectors(tf.range(self.schema.items.size, dtype=tf.int64))
+
+    def item_vectors(self, index: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The vectors of items `[M]` as `[M, D]`; zero for the reserved indices."""
+        vectors = self.item_tower(index, *self._content(index), training=training)
+        return tf.where((index >= RESERVED)[:, None], vectors, 0.0)
+
+    def _content(self, index: tf.Tensor) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
+        """Text vectors and attributes of items `[M]`."""
+        text = None if self._item_text is None else tf.gather(self._item_text, index)
+        return text, {name: tf.gather(values, index) for name, values in self._item_features.items()}
 
     def known_user(self, user: tf.Tensor) -> tf.Tensor:
         """The index that the ranker knows a user by: 'unknown' without training interactions or a name."""
@@ -93,24 +103,22 @@ class Tandem(tfrs.Model):
 
     def about_user(self, user: tf.Tensor) -> tf.Tensor:
         """What is known of users `[B]` besides their history `[B, D]`."""
-        if self.user_features is None:
-            return tf.zeros([tf.size(user), self.config.dimension])
-        return self.user_features(
-            {name: tf.gather(values, user) for name, values in self._user_features.items()}
-        )
+        text = None if self._user_text is None else tf.gather(self._user_text, user)
+        features = {name: tf.gather(values, user) for name, values in self._user_features.items()}
+        return self.profile(tf.size(user), text, features)
 
-    def users(self, history: tf.Tensor, user: tf.Tensor, catalogue: tf.Tensor) -> tf.Tensor:
+    def users(self, history: tf.Tensor, about: tf.Tensor, catalogue: tf.Tensor) -> tf.Tensor:
         """User vectors after the whole history.
 
         Args:
           history: item indices `[B, L]`, oldest first, zero-padded on the right.
-          user: `[B]` indices.
+          about: what is known of the users besides, as `about_user` gives it `[B, D]`.
           catalogue: `[N, D]`.
 
         Returns:
           `[B, D]`.
         """
-        states = self.user_tower(tf.gather(catalogue, history), self.about_user(user))
+        states = self.user_tower(tf.gather(catalogue, history), about)
         length = tf.reduce_sum(tf.cast(history > 0, tf.int32), 1)
         return tf.gather(states, length, batch_dims=1)
 
@@ -127,44 +135,62 @@ class Tandem(tfrs.Model):
         if training:
             hidden = tf.random.uniform(tf.shape(user)) < self.config.user_dropout
             user = tf.where(hidden, tf.cast(UNKNOWN, user.dtype), user)
-        catalogue = self.catalogue(training)
-        past = tf.gather(catalogue, items[:, :-1])
-        states = self.user_tower(past, self.about_user(user), training=training)
         # The first item of a window that starts in the middle has a past that we do not see.
         first = tf.logical_or(tf.range(tf.shape(items)[1])[None, :] > 0, inputs["from_start"][:, None])
         valid = tf.logical_and(items > 0, first)
-        queries, targets = tf.boolean_mask(states, valid), tf.boolean_mask(items, valid)
-        retrieval = self.retrieval(queries, catalogue, targets, self._trainable_items)
-        self._retrieval_loss.update_state(retrieval)
-        loss = weights.gamma * retrieval
+        step = self._step_items(items, valid)
+        vectors = self.item_vectors(step.index, training)
+        queries, rows = self._queries(user, step.row, valid, vectors, training)
+        losses = {"retrieval": weights.gamma * self.retrieval(queries, vectors, rows, step.weights)}
         if weights.alpha:
-            users = tf.boolean_mask(tf.repeat(self.known_user(user)[:, None], tf.shape(items)[1], 1), valid)
+            who = tf.boolean_mask(tf.repeat(user[:, None], tf.shape(items)[1], 1), valid)
             labels = tf.boolean_mask(inputs["label"], valid) if self.schema.label else None
-            ranking = self._rank(users, queries, targets, labels, catalogue, training)
-            self._ranking_loss.update_state(ranking)
-            loss += weights.alpha * ranking
-        self._mean_loss.update_state(loss)
-        return loss
+            losses["ranking"] = weights.alpha * self._rank(
+                who, queries, rows, labels, step, vectors, training
+            )
+        if weights.beta:
+            text, features = self._content(step.index)
+            losses["attributes"] = weights.beta * self.attributes(self.item_tower.text_view(text), features)
+        if weights.semantic:
+            some = tf.shape(user)[0] // SEMANTIC_PART + 1
+            content = self.item_tower.content_vectors(*self._content(step.index))
+            content = tf.where((step.index >= RESERVED)[:, None], content, 0.0)
+            queries, rows = self._queries(user[:some], step.row[:some], valid[:some], content, training)
+            losses["semantic"] = weights.semantic * self.retrieval(queries, content, rows, step.weights)
+        losses["mean"] = tf.add_n(list(losses.values()))
+        for name, loss in losses.items():
+            self._loss_means[name].update_state(loss)
+        return losses["mean"]
+
+    def _queries(
+        self, user: tf.Tensor, rows: tf.Tensor, valid: tf.Tensor, vectors: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """User vectors `[P, D]` before each valid place of the windows, and the rows `[P]` of what came."""
+        past = tf.gather(vectors, rows[:, :-1])
+        states = self.user_tower(past, self.about_user(user), training=training)
+        return tf.boolean_mask(states, valid), tf.boolean_mask(rows, valid)
 
     def _rank(
         self,
-        users: tf.Tensor,
+        user: tf.Tensor,
         queries: tf.Tensor,
-        targets: tf.Tensor,
+        rows: tf.Tensor,
         labels: tf.Tensor | None,
-        catalogue: tf.Tensor,
+        step: StepItems,
+        vectors: tf.Tensor,
         training: bool,
     ) -> tf.Tensor:
+        user = self.known_user(user)
         if labels is None:
-            # Without labels an interaction is a click and a random item is none.
-            first, last = RESERVED, self.schema.items.first_unseen
-            negatives = tf.random.uniform(tf.shape(targets), first, last, targets.dtype)
-            labels = tf.concat([tf.ones_like(targets), tf.zeros_like(targets)], 0)
-            targets = tf.concat([targets, negatives], 0)
-            users, queries = tf.tile(users, [2]), tf.tile(queries, [2, 1])
-        scores = self.ranker(users, targets, queries, tf.gather(catalogue, targets), training=training)
+            # Without labels an interaction is a click, and a random candidate is none.
+            negatives = tf.random.categorical(tf.math.log(step.weights)[None], tf.size(rows), rows.dtype)[0]
+            labels = tf.concat([tf.ones_like(rows), tf.zeros_like(rows)], 0)
+            rows = tf.concat([rows, negatives], 0)
+            user, queries = tf.tile(user, [2]), tf.tile(queries, [2, 1])
+        item, item_vectors = tf.gather(step.index, rows), tf.gather(vectors, rows)
+        scores = self.ranker(user, item, queries, item_vectors, training=training)
         return self.ranking(labels=self.ranker.scores_of(labels)[:, None], predictions=scores[:, None])
 
     def call(self, inputs: dict[str, Any]) -> tf.Tensor:
         """User vectors of `user [B]` with `history [B, L]`."""
-        return self.users(inputs["history"], inputs["user"], self.catalogue())
+        return self.users(inputs["history"], self.about_user(inputs["user"]), self.catalogue())

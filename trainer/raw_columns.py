@@ -7,7 +7,17 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from preprocessing.schema import PADDING, RESERVED, UNKNOWN, Feature, LanguageModel, Text, read_vocabulary
+from preprocessing.schema import (
+    PADDING,
+    RESERVED,
+    UNKNOWN,
+    Entity,
+    Feature,
+    LanguageModel,
+    Text,
+    read_vocabulary,
+)
+from trainer.language_model import LanguageModel as TextReader
 
 
 class Vocabulary(tf.Module):
@@ -139,3 +149,37 @@ def feature_reader(feature: Feature, examples: Path) -> tf.Module:
     if feature.kind == "multi":
         return MultiReader(examples / str(feature.vocabulary), feature.separator or "|")
     return NumbersReader(feature.length)
+
+
+class RawColumns(tf.Module):
+    """Reads the raw columns of items or users into text vectors and attributes.
+
+    Args:
+      entity: of the schema.
+      examples: the examples folder.
+      language_model: of the schema, needed where the entity has text.
+      reader: the language model itself.
+    """
+
+    def __init__(
+        self,
+        entity: Entity,
+        examples: Path,
+        language_model: LanguageModel | None,
+        reader: TextReader | None,
+    ) -> None:
+        super().__init__(name="raw_columns")
+        self._text = entity.text
+        self._readers = {feature.name: feature_reader(feature, examples) for feature in entity.features}
+        # Kept out of tf.Module's sight: only the variables that a signature reads are saved.
+        self._encode = reader.encode if reader else None
+        if entity.text and language_model:
+            folder = examples / language_model.folder
+            self._tokenizer = Tokenizer(folder, language_model, entity.text.max_tokens)
+
+    def __call__(self, cells: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
+        """Reads cells, each `[B]`: text vectors `[B, H]`, or None without text, and attributes by name."""
+        text = None
+        if self._text and self._encode:
+            text = self._encode(self._tokenizer(join_text(self._text, cells)))
+        return text, {name: reader(cells[name]) for name, reader in self._readers.items()}

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.schema import PADDING, RESERVED, Schema
+from preprocessing.schema import PADDING, RESERVED, Entity, Schema
 from trainer.config import TrainerConfig
 from trainer.dataset import EntityTable
 from trainer.index import ScannIndex
 from trainer.language_model import LanguageModel
 from trainer.model import Tandem
-from trainer.raw_columns import Tokenizer, Vocabulary, feature_reader, join_text
+from trainer.raw_columns import RawColumns, Vocabulary
 
 LOWEST = tf.float32.min
 """The score of a place that holds no item; finite, so that it survives JSON."""
@@ -54,6 +54,9 @@ class ServingModel(tf.Module):
         self._history_length = config.model.history
         vectors = tandem.catalogue().numpy()
         self._vectors = tf.Variable(vectors, trainable=False, name="item_vectors")
+        described = schema.users.size if schema.users.columns else 1
+        profiles = tandem.about_user(tf.range(described))
+        self._profiles = tf.Variable(profiles, trainable=False, name="profiles")
         self._index = ScannIndex(vectors[RESERVED:], config.export.scann)
         self._item_ids = tf.Variable(tf.constant(items.ids.tolist()), trainable=False, name="item_ids")
         self._titles = tf.Variable(tf.constant(items.display.tolist()), trainable=False, name="titles")
@@ -64,11 +67,12 @@ class ServingModel(tf.Module):
         self._stored = tf.Variable(np.concatenate(histories).astype(np.int32), trainable=False, name="stored")
         splits = np.cumsum([0, *map(len, histories)])
         self._stored_splits = tf.Variable(splits.astype(np.int64), trainable=False, name="stored_splits")
-        self._readers = {feature.name: feature_reader(feature, examples) for feature in schema.items.features}
-        if schema.items.text and schema.language_model:
+        reader = None
+        if schema.language_model:
             folder = examples / schema.language_model.folder
-            self._tokenizer = Tokenizer(folder, schema.language_model, schema.items.text.max_tokens)
-            self._language_model = _Untracked(LanguageModel(folder, config.model.language_model.layers))
+            reader = LanguageModel(folder, config.model.language_model.layers)
+        self._item_columns = RawColumns(schema.items, examples, schema.language_model, reader)
+        self._user_columns = RawColumns(schema.users, examples, schema.language_model, reader)
         self._kept: list[tf.Variable] = []
 
     def track(self, signatures: dict[str, tf.types.experimental.ConcreteFunction]) -> None:
@@ -91,14 +95,22 @@ class ServingModel(tf.Module):
             "embed_user": tf.function(self.embed_user).get_concrete_function(user_id, history),
             "describe": tf.function(self.describe).get_concrete_function(item_id),
         }
-        columns = self._schema.items.columns
-        if columns:
-            raw = {name: tf.TensorSpec([None], tf.string, name) for name in columns}
+        if self._schema.items.columns:
 
             def embed_item(**cells: tf.Tensor) -> dict[str, tf.Tensor]:
                 return self.embed_item(cells)
 
+            raw = _cells(self._schema.items)
             traced["embed_item"] = tf.function(embed_item).get_concrete_function(**raw)
+        if self._schema.users.columns:
+
+            def welcome(history: tf.Tensor, exclude: tf.Tensor, **cells: tf.Tensor) -> dict[str, tf.Tensor]:
+                return self.welcome(cells, history, exclude)
+
+            raw = _cells(self._schema.users)
+            traced["welcome"] = tf.function(welcome).get_concrete_function(
+                history=history, exclude=exclude, **raw
+            )
         return traced
 
     # Signatures: strings in, strings out.
@@ -106,7 +118,21 @@ class ServingModel(tf.Module):
     def recommend(self, user_id: tf.Tensor, history: tf.Tensor, exclude: tf.Tensor) -> dict[str, tf.Tensor]:
         """The best items by the blend of retrieval and ranking, each with its reason."""
         user, past, banned = self._request(user_id, history, exclude)
-        vector, newest = self._user_vector(user, past)
+        return self._recommend(user, self._about(user), past, banned)
+
+    def welcome(
+        self, cells: dict[str, tf.Tensor], history: tf.Tensor, exclude: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """As `recommend`, for people whom the model does not know: they bring their raw columns along."""
+        nobody = tf.fill([tf.shape(history)[0]], "")
+        user, past, banned = self._request(nobody, history, exclude)
+        about = self._layers.value.profile(tf.shape(history)[0], *self._user_columns(cells))
+        return self._recommend(user, about, past, banned)
+
+    def _recommend(
+        self, user: tf.Tensor, about: tf.Tensor, past: tf.Tensor, banned: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        vector, newest = self._user_vector(about, past)
         items, retrieved = self._candidates(vector, banned, self._export.candidates)
         scores = self._ranking(user, vector, items)
         score = tf.where(items > PADDING, retrieved + self._blend * scores, LOWEST)
@@ -121,14 +147,14 @@ class ServingModel(tf.Module):
     def retrieve(self, user_id: tf.Tensor, history: tf.Tensor, exclude: tf.Tensor) -> dict[str, tf.Tensor]:
         """The candidates by retrieval alone."""
         user, past, banned = self._request(user_id, history, exclude)
-        vector, _ = self._user_vector(user, past)
+        vector, _ = self._user_vector(self._about(user), past)
         items, score = self._candidates(vector, banned, self._export.k)
         return {"item_id": self._ids(items), "score": score}
 
     def rank(self, user_id: tf.Tensor, history: tf.Tensor, candidate_id: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serving scores and predicted labels of given candidates; an unknown one has the lowest score."""
         user, past, _ = self._request(user_id, history, tf.zeros([tf.shape(user_id)[0], 0], tf.string))
-        vector, _ = self._user_vector(user, past)
+        vector, _ = self._user_vector(self._about(user), past)
         items = self._items(candidate_id)
         scores = self._ranking(user, vector, items)
         retrieved = tf.einsum("bd,bcd->bc", vector, tf.gather(self._vectors, items))
@@ -155,17 +181,12 @@ class ServingModel(tf.Module):
     def embed_item(self, cells: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The vector of an item that need not be in the catalogue, from its raw columns."""
         tower = self._layers.value.item_tower
-        text = None
-        if self._schema.items.text:
-            tokens = self._tokenizer(join_text(self._schema.items.text, cells))
-            text = self._language_model.value.encode(tokens)
-        features = {name: reader(cells[name]) for name, reader in self._readers.items()}
-        return {"embedding": tower.normalise(tower.content(text, features))}
+        return {"embedding": tower.content_vectors(*self._item_columns(cells))}
 
     def embed_user(self, user_id: tf.Tensor, history: tf.Tensor) -> dict[str, tf.Tensor]:
         """The user vector that retrieval searches with."""
         user, past, _ = self._request(user_id, history, tf.zeros([tf.shape(user_id)[0], 0], tf.string))
-        return {"embedding": self._user_vector(user, past)[0]}
+        return {"embedding": self._user_vector(self._about(user), past)[0]}
 
     def describe(self, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
         """What people call the items; `""` for an item that is not in the catalogue."""
@@ -191,7 +212,11 @@ class ServingModel(tf.Module):
             banned = tf.concat([banned, past], 1)
         return user, past, banned
 
-    def _user_vector(self, user: tf.Tensor, past: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _about(self, user: tf.Tensor) -> tf.Tensor:
+        """What is known of users besides their history `[B, D]`."""
+        return tf.gather(self._profiles, user if self._schema.users.columns else tf.zeros_like(user))
+
+    def _user_vector(self, about: tf.Tensor, past: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """User vectors `[B, D]`, and the newest history items `[B, L]` that they were made from."""
         length = tf.reduce_sum(tf.cast(past > PADDING, tf.int32), 1)
         width = tf.minimum(tf.reduce_max(length, 0), self._history_length)
@@ -203,7 +228,7 @@ class ServingModel(tf.Module):
             tf.gather(past, tf.minimum(place, tf.maximum(tf.shape(past)[1] - 1, 0)), batch_dims=1),
             PADDING,
         )
-        return self._layers.value.users(newest, user, self._vectors), newest
+        return self._layers.value.users(newest, about, self._vectors), newest
 
     def _candidates(self, queries: tf.Tensor, banned: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
         """The best items that are not banned `[B, count]` and their scores; padding at the end."""
@@ -248,6 +273,10 @@ class ServingModel(tf.Module):
 
     def _ids(self, items: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._item_ids, items)
+
+
+def _cells(entity: Entity) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec([None], tf.string, name) for name in entity.columns}
 
 
 class _Untracked:

@@ -82,22 +82,21 @@ def fingerprint(schema: Schema, config: TrainerConfig) -> str:
 
 def _text_vectors(
     examples: Path,
-    training: Path,
+    kept: Path,
     schema: Schema,
-    items: EntityTable,
+    table: EntityTable,
     config: TrainerConfig,
     progress: Progress,
 ) -> np.ndarray | None:
-    if items.tokens is None or schema.language_model is None:
+    """Reads a table's texts with the language model, or what is kept of an earlier reading."""
+    if table.tokens is None or schema.language_model is None:
         return None
-    kept = training / "text_vectors.npy"
     if kept.exists():
         return np.load(kept)
     model = LanguageModel(examples / schema.language_model.folder, config.model.language_model.layers)
-    with progress.bar(
-        "Reading texts with the language model", int((items.tokens > 0).any(1).sum())
-    ) as advance:
-        vectors = encode_table(model, items.tokens, advance)
+    texts = int((table.tokens > 0).any(1).sum())
+    with progress.bar("Reading texts with the language model", texts) as advance:
+        vectors = encode_table(model, table.tokens, advance)
     content = io.BytesIO()
     np.save(content, vectors)
     write_whole(kept, content.getbuffer())
@@ -107,18 +106,35 @@ def _text_vectors(
 def build_model(
     examples: Path, training: Path, schema: Schema, config: TrainerConfig, progress: Progress
 ) -> tuple[Tandem, EntityTable, EntityTable]:
-    """Makes the untrained model of these examples, with its text vectors computed or read back."""
+    """Makes the untrained model of these examples, with its text vectors computed or read back.
+
+    Raises:
+      InputError: the config asks for what these examples do not have.
+    """
+    _check_content(schema, config)
     items = read_entities(examples, schema, "items")
     users = read_entities(examples, schema, "users")
-    text_vectors = _text_vectors(examples, training, schema, items, config, progress)
-    if users.tokens is not None:
-        progress.say("note: the model does not read the texts of users yet")
-    model = Tandem(schema, config.model, items, users, text_vectors)
+    item_texts, user_texts = (
+        _text_vectors(examples, training / f"{name}_texts.npy", schema, table, config, progress)
+        for name, table in (("item", items), ("user", users))
+    )
+    model = Tandem(schema, config.model, items, users, item_texts, user_texts)
     if schema.label:
         model.ranker.start_from(label_biases(examples, schema))
     # The first window makes all variables, so that checkpoints find them.
     model.compute_loss(next(iter(training_batches(examples, schema, config.model.history + 1, 1, 0))))
     return model, items, users
+
+
+def _check_content(schema: Schema, config: TrainerConfig) -> None:
+    items, model = schema.items, config.model
+    if not (items.text or items.features) and (not model.item_id or model.loss.semantic):
+        asked = "model.loss.lambda" if model.item_id else "model.item_id: false"
+        raise InputError(f"{asked} needs texts or attributes of items, and {schema.name} has neither")
+    predictable = any(feature.kind in ("categorical", "multi") for feature in items.features)
+    if model.loss.beta and not (items.text and predictable):
+        missing = "categorical or multi attributes" if items.text else "texts"
+        raise InputError(f"model.loss.beta needs {missing} of items, and {schema.name} has none")
 
 
 def train(
@@ -156,15 +172,11 @@ def train(
     validation = Validation(model, examples, schema, config)
     prepare(model, settings)
     journal = Journal(training, logs, model, validation, settings.patience, progress)
-    if not journal.finished and journal.epochs < settings.epochs:
-        with progress.training(journal.epochs, settings.epochs):
-            model.fit(
-                batches,
-                epochs=settings.epochs,
-                initial_epoch=journal.epochs,
-                verbose=0,
-                callbacks=[journal, tf.keras.callbacks.TensorBoard(str(logs), write_graph=False)],
-            )
+    with progress.training(journal.epochs, settings.epochs):
+        while not journal.finished and journal.epochs < settings.epochs:
+            # Epochs differ in the number of their batches, which within one `fit` is taken for an error.
+            epoch = journal.epochs
+            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[journal])
     journal.restore_best()
     blend, blended_ndcg = validation.choose_blend()
     metrics = validation.measure()

@@ -35,6 +35,7 @@ class Validation:
     def __init__(self, model: Tandem, examples: Path, schema: Schema, config: TrainerConfig) -> None:
         self._model = model
         self._user_vectors = tf.function(model.users, reduce_retracing=True)
+        self._about = tf.function(model.about_user, reduce_retracing=True)
         self._labels = tf.function(self._predict_labels, reduce_retracing=True)
         self._candidates = config.export.candidates
         self._cuts = [cut for cut in read_cuts(examples, schema, "validation") if len(cut.items)]
@@ -56,7 +57,7 @@ class Validation:
         # Each target takes a row of scores, so it is targets, not cuts, that make a batch large.
         batch = np.cumsum([len(cut.items) for cut in self._cuts]) // BATCH
         for rows in np.split(np.arange(len(self._cuts)), np.flatnonzero(np.diff(batch)) + 1):
-            users = self._user_vectors(self._history[rows], self._user[rows], catalogue)
+            users = self._user_vectors(self._history[rows], self._about(self._user[rows]), catalogue)
             scores = tf.matmul(users, catalogue, transpose_b=True).numpy()
             excluded = np.zeros(scores.shape, bool)
             excluded[:, :RESERVED] = True

@@ -29,9 +29,9 @@ def write_tables(folder: Path) -> None:
             writer.writerow([f"i{item}", title, genres, 1990 + item % 5, "" if item % 7 == 0 else 80 + item])
     with (folder / "users.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["user_id", "gender", "age"])
+        writer.writerow(["user_id", "gender", "age", "about"])
         for user in range(USERS):
-            writer.writerow([f"u{user}", "FM"[user % 2], 20 + user])
+            writer.writerow([f"u{user}", "FM"[user % 2], 20 + user, f"likes {words[user % 2]} films"])
     with (folder / "interactions.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["user_id", "item_id", "rating", "time"])
@@ -66,6 +66,7 @@ def data_config(tiny_bert: Path, label: bool = True) -> DataConfig:
                     "user_id": {"kind": "id"},
                     "gender": {"kind": "categorical"},
                     "age": {"kind": "numeric"},
+                    "about": {"kind": "text"},
                 },
             },
             "language_model": {"path": str(tiny_bert), "max_tokens": 16},

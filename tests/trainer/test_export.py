@@ -67,7 +67,7 @@ def test_it_loads_in_a_process_that_knows_nothing_of_the_trainer(model_folder):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/"
     )
     assert done.stdout.strip() == str(
-        ["describe", "embed_item", "embed_user", "rank", "retrieve", "serving_default", "similar"]
+        ["describe", "embed_item", "embed_user", "rank", "retrieve", "serving_default", "similar", "welcome"]
     )
 
 
@@ -134,7 +134,7 @@ def test_retrieve_is_the_exact_ranking_of_the_towers(signatures, trained, config
     history = [index["i3"], index["i5"], index["i7"]]
     vector = tandem.users(
         tf.constant(history_batch([np.array(history)], config.model.history)),
-        tf.constant([1], tf.int64),
+        tandem.about_user(tf.constant([1], tf.int64)),
         catalogue,
     )
     scores = (vector @ tf.transpose(catalogue)).numpy()[0]
@@ -231,3 +231,27 @@ def test_nobody_and_an_unknown_user_are_ranked_alike(signatures):
         for user in ("", "nobody")
     ]
     np.testing.assert_array_equal(*ratings)
+
+
+def test_somebody_new_with_the_same_columns_is_served_like_the_known_user(signatures, examples):
+    header, *rows = [line.split(",") for line in (examples.parent / "users.csv").read_text().splitlines()]
+    row = dict(zip(header, rows[4], strict=True))
+    user = row.pop("user_id")
+    columns = {name: [cell] for name, cell in row.items()}
+    new = signatures("welcome", history=[["i1"]], exclude=[["i3"]], **columns)
+    # The ranker knows the one's ID and not the other's, so retrieval is what must be the same.
+    known = signatures("retrieve", user_id=[user], history=[["i1"]], exclude=[["i3"]])
+    assert set(_ids(new["item_id"][0])) & set(_ids(known["item_id"][0]))
+    assert not {"i1", "i3"} & set(_ids(new["item_id"][0]))
+    nothing = signatures("welcome", history=NONE, exclude=NONE, **{name: [""] for name in columns})
+    nobody = signatures("serving_default", user_id=[""], history=NONE, exclude=NONE)
+    assert _ids(nothing["item_id"][0]) == _ids(nobody["item_id"][0])
+    np.testing.assert_allclose(nothing["score"], nobody["score"], atol=1e-5)
+
+
+@pytest.mark.parametrize("about", ["likes red films", "likes blue films"])
+def test_the_columns_of_somebody_new_change_the_answer(signatures, about):
+    empty = {"gender": [""], "age": [""], "about": [""]}
+    nobody = signatures("welcome", history=NONE, exclude=NONE, **empty)
+    somebody = signatures("welcome", history=NONE, exclude=NONE, **empty | {"about": [about]})
+    assert np.abs(nobody["score"] - somebody["score"]).max() > 1e-4

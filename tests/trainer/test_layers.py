@@ -7,7 +7,6 @@ from trainer.averaging import WeightAverage
 from trainer.layers.features import CategoricalEncoder, DenseEncoder, MultiEncoder
 from trainer.layers.item_tower import ItemTower
 from trainer.layers.user_tower import UserTower
-from trainer.tasks.retrieval import CatalogueSoftmax
 
 
 @pytest.fixture
@@ -53,11 +52,11 @@ def _items(first_unseen: int) -> Entity:
 
 
 def test_an_unseen_item_is_carried_by_its_content_alone():
-    tower = ItemTower(_items(first_unseen=5), 4, id_dropout=0.0)
+    tower = ItemTower(_items(first_unseen=5), 4, True, id_dropout=0.0)
     index = tf.range(8, dtype=tf.int64)
     features = {"genre": tf.constant([0, 0, 2, 2, 3, 2, 2, 3])}
     vectors = tower(index, None, features).numpy()
-    content = tower.normalise(tower.content(None, features)).numpy()
+    content = tower.content_vectors(None, features).numpy()
     np.testing.assert_allclose(vectors[5:], content[5:], atol=1e-6)
     assert np.abs(vectors[2:5] - content[2:5]).max() > 1e-3
     np.testing.assert_allclose(vectors[5], vectors[6])
@@ -65,37 +64,16 @@ def test_an_unseen_item_is_carried_by_its_content_alone():
 
 
 def test_id_dropout_hides_ids_in_training_only():
-    tower = ItemTower(_items(first_unseen=8), 4, id_dropout=0.99)
+    tower = ItemTower(_items(first_unseen=8), 4, True, id_dropout=0.99)
     index = tf.range(8, dtype=tf.int64)
     features = {"genre": tf.constant([0, 0, 2, 2, 3, 2, 2, 3])}
-    content = tower.normalise(tower.content(None, features)).numpy()
+    content = tower.content_vectors(None, features).numpy()
     tf.random.set_seed(0)
     dropped = np.mean(
         [np.isclose(tower(index, None, features, training=True), content).all(1)[2:] for _ in range(50)]
     )
     assert dropped > 0.9
     assert not np.isclose(tower(index, None, features), content).all(1)[2:].any()
-
-
-def test_the_catalogue_softmax_is_the_exact_cross_entropy():
-    generator = np.random.default_rng(0)
-    queries, catalogue = generator.normal(size=(5, 3)), generator.normal(size=(7, 3))
-    allowed = np.array([0, 0, 1, 1, 1, 1, 0], bool)
-    targets = np.array([2, 3, 4, 5, 2])
-    loss = CatalogueSoftmax(0.5)(
-        tf.constant(queries, tf.float32), tf.constant(catalogue, tf.float32), targets, tf.constant(allowed)
-    )
-    logits = queries @ catalogue.T / 0.5
-    weights = np.exp(logits) * allowed
-    expected = -np.log(np.exp(logits)[np.arange(5), targets] / weights.sum(1)).mean()
-    np.testing.assert_allclose(loss, expected, rtol=1e-5)
-
-
-def test_the_catalogue_softmax_of_nothing_is_zero():
-    loss = CatalogueSoftmax(0.1)(
-        tf.zeros([0, 3]), tf.zeros([4, 3]), tf.zeros([0], tf.int64), tf.ones([4], tf.bool)
-    )
-    assert float(loss) == 0.0
 
 
 def test_the_weight_average_forgets_the_beginning_and_gives_the_weights_back():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trainer.metrics import (
     bootstrap_interval,
+    bootstrap_intervals,
     case_ndcg_at,
     case_recall_at,
     case_reciprocal_rank,
@@ -136,3 +137,25 @@ def test_weights_weigh() -> None:
     low, high = bootstrap_interval(values, weights)
     assert low < np.average(values, weights=weights) < high
     assert low > np.mean(values) - 5
+
+
+def test_columns_are_judged_by_the_same_draws() -> None:
+    generator = np.random.default_rng(4)
+    one, weights = generator.random(50), generator.random(50) + 0.5
+    other = one - 0.1
+    intervals = bootstrap_intervals(np.column_stack([one, other, one - other]), weights)
+    np.testing.assert_allclose(intervals[0], bootstrap_interval(one, weights))
+    # The two are a tenth apart for every case, so no draw leaves any doubt about it.
+    np.testing.assert_allclose(intervals[2], [0.1, 0.1])
+
+
+def test_the_interval_is_that_of_drawing_the_cases() -> None:
+    values, weights = np.random.default_rng(5).random(20), np.linspace(1, 2, 20)
+    generator = np.random.default_rng(7)
+    means = []
+    for _ in range(300):
+        drawn = generator.integers(20, size=20)
+        means.append(np.average(values[drawn], weights=weights[drawn]))
+    expected = np.quantile(means, [0.05, 0.95])
+    found = bootstrap_interval(values, weights, confidence=0.9, resamples=300, seed=7)
+    np.testing.assert_allclose(found, expected)

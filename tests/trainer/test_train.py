@@ -42,7 +42,7 @@ def test_validation_agrees_with_one_cut_at_a_time(examples, training, schema, co
     for cut in read_cuts(examples, schema, "validation"):
         history = tf.constant([cut.history[-config.model.history :]])
         user = tf.constant([cut.user], tf.int64)
-        vector = tandem.users(history, user, catalogue)
+        vector = tandem.users(history, tandem.about_user(user), catalogue)
         scores = (vector @ tf.transpose(catalogue)).numpy()
         excluded = np.isin(np.arange(schema.items.size), [0, 1, *cut.history])[None]
         ranks.append(target_ranks(scores, cut.items, excluded)[0])
@@ -73,7 +73,7 @@ def test_another_config_starts_anew(tmp_path, training, examples, config, progre
 def test_a_killed_training_goes_on(tmp_path, examples, config):
     """kill -9 after some epochs; the same command again trains only the others, and exports."""
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
     training, model = tmp_path / "training", tmp_path / "model"
     command = [sys.executable, "-m", "trainer.task", f"--examples={examples}", f"--config={path}"]
     command += [f"--training={training}", f"--model={model}"]
@@ -229,10 +229,10 @@ def test_changed_titles_are_another_training(tmp_path, tiny_bert, config, progre
     preprocess(data_config(tiny_bert), "same", tmp_path, tmp_path / "examples")
     after = Schema.read(tmp_path / "examples")
     assert after.model_copy(update={"digest": before.digest}) == before
-    vectors = (tmp_path / "training" / "text_vectors.npy").read_bytes()
+    vectors = (tmp_path / "training" / "item_texts.npy").read_bytes()
     second = train(tmp_path / "examples", tmp_path / "training", short, progress)
     assert second.fingerprint != first.fingerprint
-    assert (tmp_path / "training" / "text_vectors.npy").read_bytes() != vectors
+    assert (tmp_path / "training" / "item_texts.npy").read_bytes() != vectors
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, examples, config, progress):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from preprocessing.schema import RESERVED, Entity
@@ -22,29 +23,50 @@ class ItemTower(tf.keras.layers.Layer):
     Args:
       entity: the items of the schema.
       dimension: width D of the item vector.
+      item_id: whether items have an ID embedding at all.
       id_dropout: share of IDs hidden in training.
     """
 
-    def __init__(self, entity: Entity, dimension: int, id_dropout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, entity: Entity, dimension: int, item_id: bool, id_dropout: float, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self._first_unseen = entity.first_unseen
         self._id_dropout = id_dropout
-        self._id = tf.keras.layers.Embedding(entity.first_unseen, dimension, name="id")
+        self._id = tf.keras.layers.Embedding(entity.first_unseen, dimension, name="id") if item_id else None
         self._text = tf.keras.layers.Dense(dimension, use_bias=False, name="text") if entity.text else None
-        self.features = (
+        self._features = (
             FeaturesEncoder(entity.features, dimension, name="features") if entity.features else None
         )
         self._dimension = dimension
         self._bias = self.add_weight("bias", [dimension], initializer="zeros")
 
-    def content(self, text: tf.Tensor | None, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def adapt(self, features: Mapping[str, np.ndarray]) -> None:
+        """Lets numeric and vector attributes learn their mean and deviation."""
+        if self._features is not None:
+            self._features.adapt(features)
+
+    def text_view(self, text: tf.Tensor) -> tf.Tensor:
+        """What text `[N, H]` alone says `[N, D]`.
+
+        Raises:
+          ValueError: the items of this schema have no text.
+        """
+        if self._text is None:
+            raise ValueError("items without text have no text view")
+        return self._text(text)
+
+    def _content(self, text: tf.Tensor | None, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """What text `[N, H]` and attributes say, without the ID and not normalised `[N, D]`."""
-        parts = [self._text(text)] if self._text is not None else []
-        parts += [self.features(features)] if self.features is not None else []
+        parts = [self.text_view(text)] if self._text is not None else []
+        parts += [self._features(features)] if self._features is not None else []
         return tf.add_n(parts) if parts else tf.zeros([1, self._dimension])
 
-    def normalise(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Adds the common bias and scales to length 1."""
+    def content_vectors(self, text: tf.Tensor | None, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The vectors `[N, D]` of items whose IDs are hidden or that never had one."""
+        return self._normalised(self._content(text, features))
+
+    def _normalised(self, vectors: tf.Tensor) -> tf.Tensor:
         return tf.math.l2_normalize(vectors + self._bias, -1)
 
     def call(
@@ -65,9 +87,11 @@ class ItemTower(tf.keras.layers.Layer):
         Returns:
           `[N, D]`, each of length 1.
         """
+        if self._id is None:
+            return self.content_vectors(text, features)
         shown = tf.logical_and(index >= RESERVED, index < self._first_unseen)
         if training:
             shown = tf.logical_and(shown, tf.random.uniform(tf.shape(index)) >= self._id_dropout)
         ids = self._id(tf.minimum(index, self._first_unseen - 1))
         ids *= tf.cast(shown, ids.dtype)[:, None]
-        return self.normalise(ids + self.content(text, features))
+        return self._normalised(ids + self._content(text, features))

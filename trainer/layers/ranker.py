@@ -17,7 +17,7 @@ class Ranker(tf.keras.layers.Layer):
 
     Args:
       users: number of user indices, or 0 to learn nothing about single users.
-      items: number of item indices with an ID of their own.
+      items: number of item indices with an ID of their own, or 0 to learn nothing about single items.
       dimension: width D of user and item vectors.
       dropout: on the personal embedding and on the hidden layer.
     """
@@ -30,7 +30,7 @@ class Ranker(tf.keras.layers.Layer):
         self._user_embedding = (
             self.add_weight("user_embedding", [users, dimension], initializer="zeros") if users else None
         )
-        self.item_bias = self.add_weight("item_bias", [items], initializer="zeros")
+        self.item_bias = self.add_weight("item_bias", [items], initializer="zeros") if items else None
         self._mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
         self._deviation = self.add_weight("deviation", [], initializer="ones", trainable=False)
         self._hidden = tf.keras.layers.Dense(2 * dimension, "gelu", name="hidden")
@@ -42,7 +42,8 @@ class Ranker(tf.keras.layers.Layer):
         """Takes the labels' scale, and starts at their biases: the rest learns what these do not explain."""
         self._mean.assign(biases.mean)
         self._deviation.assign(biases.deviation)
-        self.item_bias.assign(biases.items[: self._items])
+        if self.item_bias is not None:
+            self.item_bias.assign(biases.items[: self._items])
         if self.user_bias is not None:
             self.user_bias.assign(biases.users[: self._users])
 
@@ -80,8 +81,9 @@ class Ranker(tf.keras.layers.Layer):
         joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
         hidden = self._dropout(self._hidden(joined), training=training)
         score = self._output(hidden)[..., 0]
-        seen = item < self._items
-        score += tf.where(seen, tf.gather(self.item_bias, tf.where(seen, item, 0)), 0.0)
+        if self.item_bias is not None:
+            seen = item < self._items
+            score += tf.where(seen, tf.gather(self.item_bias, tf.where(seen, item, 0)), 0.0)
         if self.user_bias is not None:
             score += tf.gather(self.user_bias, user)
         return score

@@ -8,14 +8,25 @@ import tensorflow as tf
 
 
 class CausalBlock(tf.keras.layers.Layer):
-    """A pre-norm transformer block in which a position sees itself and what came before."""
+    """A pre-norm transformer block in which a position sees itself and what came before.
 
-    def __init__(self, dimension: int, heads: int, dropout: float, **kwargs: Any) -> None:
+    How far apart two positions are is told to each head by a learned bias (Shaw et al. 2018 and Raffel
+    et al. 2020, here one bias for every distance).
+
+    Args:
+      dimension: width D, a multiple of `heads`.
+      heads: of the attention.
+      positions: the most positions that are read.
+      dropout: on what attention and the hidden layer add to a state.
+    """
+
+    def __init__(self, dimension: int, heads: int, positions: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._heads = heads
         self._attention_norm = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="attention_norm")
-        self._attention = tf.keras.layers.MultiHeadAttention(
-            heads, dimension // heads, dropout=dropout, name="attention"
-        )
+        self._projection = tf.keras.layers.Dense(3 * dimension, name="projection")
+        self._distances = self.add_weight("distances", [positions, heads], initializer="zeros")
+        self._attended = tf.keras.layers.Dense(dimension, name="attended")
         self._mlp_norm = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="mlp_norm")
         self._expand = tf.keras.layers.Dense(4 * dimension, "gelu", name="expand")
         self._contract = tf.keras.layers.Dense(dimension, name="contract")
@@ -23,11 +34,26 @@ class CausalBlock(tf.keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Transforms `[B, L, D]` into `[B, L, D]`."""
-        normed = self._attention_norm(inputs)
-        attended = self._attention(normed, normed, use_causal_mask=True, training=training)
+        attended = self._attend(self._attention_norm(inputs))
         states = inputs + self._dropout(attended, training=training)
         hidden = self._contract(self._expand(self._mlp_norm(states)))
         return states + self._dropout(hidden, training=training)
+
+    def _attend(self, states: tf.Tensor) -> tf.Tensor:
+        batch, length = tf.shape(states)[0], tf.shape(states)[1]
+        size = states.shape[-1] // self._heads
+        projected = tf.reshape(self._projection(states), [batch, length, 3 * self._heads, size])
+        queries, keys, values = tf.split(tf.transpose(projected, [0, 2, 1, 3]), 3, axis=1)
+        scores = tf.matmul(queries * size**-0.5, keys, transpose_b=True) + self._bias(length)
+        attended = tf.matmul(tf.nn.softmax(scores), values)
+        return self._attended(tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), tf.shape(states)))
+
+    def _bias(self, length: tf.Tensor) -> tf.Tensor:
+        """What is added to the scores `[heads, L, L]`: minus infinity, nearly, for what is ahead."""
+        places = tf.range(length)
+        distance = places[:, None] - places[None, :]
+        bias = tf.transpose(tf.gather(self._distances, tf.maximum(distance, 0)), [2, 0, 1])
+        return tf.where(distance >= 0, bias, -1e9)
 
 
 class UserTower(tf.keras.layers.Layer):
@@ -48,9 +74,11 @@ class UserTower(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self._scale = dimension**0.5
         self._start = self.add_weight("start", [dimension], initializer="random_normal")
-        self._positions = self.add_weight("positions", [history + 1, dimension], initializer="random_normal")
         self._dropout = tf.keras.layers.Dropout(dropout)
-        self._blocks = [CausalBlock(dimension, heads, dropout, name=f"block_{n}") for n in range(blocks)]
+        self._blocks = [
+            CausalBlock(dimension, heads, history + 1, dropout, name=f"block_{number}")
+            for number in range(blocks)
+        ]
         self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="norm")
         self._output = tf.keras.layers.Dense(dimension, name="output")
 
@@ -66,9 +94,8 @@ class UserTower(tf.keras.layers.Layer):
           `[B, L + 1, D]`, each of length 1; position n has read the first n items.
         """
         start = (self._start + user)[:, None, :]
-        # Item vectors have length 1; scaled so that an entry is about as large as a position's.
+        # Item vectors have length 1; scaled so that their entries are about 1.
         states = tf.concat([start, items * self._scale], 1)
-        states += self._positions[: tf.shape(states)[1]]
         states = self._dropout(states, training=training)
         for block in self._blocks:
             states = block(states, training=training)

@@ -1,4 +1,4 @@
-"""The retrieval objective."""
+"""The retrieval objective: a softmax over items, of which all or a sample are the candidates."""
 
 from __future__ import annotations
 
@@ -7,35 +7,109 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+QUERIES = 512
+"""So many queries are scored at a time: their scores stay near the processor and are never all kept."""
 
-class CatalogueSoftmax(tf.keras.layers.Layer, tfrs.tasks.Task):
-    """Cross-entropy of the next item against the whole catalogue.
 
-    No negatives are sampled, so no correction is needed; memory grows with queries times items.
+class CandidateSoftmax(tfrs.tasks.Task, tf.keras.layers.Layer):
+    """Cross-entropy of the next item against candidates, each of which stands for `weight` items.
+
+    With all items as candidates and weights of 1 this is the softmax over the catalogue. With a sample,
+    a weight is how often the candidate was drawn over how often that was to be expected, so that the sum
+    over the sample estimates the sum over the catalogue without bias (log-Q correction: Bengio & Senécal
+    2003, "Quick training of probabilistic neural nets by importance sampling"). The target itself is
+    always there and not drawn, so it counts once and its accidental draws are removed (Khrylchenko et al.
+    2025, "Correcting the LogQ correction").
 
     Args:
       temperature: divides the scores.
+      hardness: 0 weights negatives alike; above it they are tilted by `exp(hardness * score)` towards those
+        that are taken for the target (Robinson et al. 2021, "Contrastive learning with hard negative
+        samples").
     """
 
-    def __init__(self, temperature: float, **kwargs: Any) -> None:
+    def __init__(self, temperature: float, hardness: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._temperature = temperature
+        self._hardness = hardness
 
     def call(
-        self, queries: tf.Tensor, catalogue: tf.Tensor, targets: tf.Tensor, allowed: tf.Tensor
+        self, queries: tf.Tensor, candidates: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
     ) -> tf.Tensor:
-        """The mean loss.
+        """The mean loss; scores are exponentiated as they are, so vectors must not be longer than 1.
 
         Args:
           queries: user vectors `[P, D]`.
-          catalogue: item vectors `[N, D]`.
-          targets: the index of each query's next item `[P]`.
-          allowed: `[N]` bool, false for rows that are no candidates in training.
+          candidates: item vectors `[M, D]`.
+          targets: the row of each query's next item among the candidates `[P]`.
+          weights: `[M]`, 0 for a candidate that is no negative.
 
         Returns:
-          a scalar.
+          a scalar; 0 without queries.
         """
-        logits = tf.matmul(queries, catalogue, transpose_b=True) / self._temperature
-        logits = tf.where(allowed[None, :], logits, logits.dtype.min)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        return tf.reduce_sum(losses) / tf.maximum(tf.cast(tf.size(losses), losses.dtype), 1.0)
+
+        # The gradient comes with the loss, so the scores [P, M] are needed once and never kept, which is
+        # twice as fast on a CPU as to go through them again, and fits any catalogue into memory.
+        @tf.custom_gradient
+        def mean_loss(queries: tf.Tensor, candidates: tf.Tensor) -> tuple[tf.Tensor, Any]:
+            count = tf.maximum(tf.cast(tf.shape(queries)[0], queries.dtype), 1.0)
+            loss, by_query, by_candidate = self._sums(queries, candidates, targets, weights)
+
+            def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                scale = upstream / (count * self._temperature)
+                return scale * by_query, scale * by_candidate
+
+            return loss / count, gradient
+
+        return mean_loss(queries, candidates)
+
+    def _sums(
+        self, queries: tf.Tensor, candidates: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The summed loss, and its gradients by the scores' two factors."""
+        size = tf.shape(queries)[0]
+        parts = tf.maximum((size + QUERIES - 1) // QUERIES, 1)
+        gradients = tf.TensorArray(
+            queries.dtype, parts, infer_shape=False, element_shape=[None, queries.shape[-1]]
+        )
+
+        def add(
+            part: tf.Tensor, loss: tf.Tensor, by_candidate: tf.Tensor, gradients: tf.TensorArray
+        ) -> tuple[tf.Tensor, ...]:
+            rows = slice(part * QUERIES, (part + 1) * QUERIES)
+            query, target = queries[rows], targets[rows]
+            wanted = tf.gather(candidates, target)
+            own_score = (tf.reduce_sum(query * wanted, 1, keepdims=True) - 1.0) / self._temperature
+            scores = tf.matmul(query / self._temperature, candidates, transpose_b=True)
+            own, negatives, drawn = self._masses(own_score, scores, tf.gather(weights, target), weights)
+            total = own + tf.reduce_sum(negatives, 1, keepdims=True) - drawn
+            # Rows of `negatives` over `total` are probabilities; the target's is put right apart.
+            correction = (own - drawn) / total - 1.0
+            query_gradient = tf.matmul(negatives, candidates) / total + correction * wanted
+            by_candidate += tf.matmul(negatives, query / total, transpose_a=True)
+            by_candidate += tf.math.unsorted_segment_sum(correction * query, target, tf.shape(candidates)[0])
+            loss += tf.reduce_sum(tf.math.log(total) - own_score)
+            return part + 1, loss, by_candidate, gradients.write(part, query_gradient)
+
+        _, loss, by_candidate, gradients = tf.while_loop(
+            lambda part, *_: part < parts,
+            add,
+            (0, tf.zeros([], queries.dtype), tf.zeros_like(candidates), gradients),
+            parallel_iterations=1,
+        )
+        return loss, tf.reshape(gradients.concat(), tf.shape(queries)), by_candidate
+
+    def _masses(
+        self, own_score: tf.Tensor, scores: tf.Tensor, own_weight: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What the target, the candidates `[P, M]`, and the target as a candidate add to the sum."""
+        # Weights enter as logarithms together with the largest possible score: one pass over the scores.
+        shift = tf.math.log(weights) - 1.0 / self._temperature
+        own, negatives = tf.exp(own_score), tf.exp(scores + shift)
+        drawn = own * own_weight[:, None]
+        if self._hardness:
+            tilt = tf.exp(self._hardness * (scores - 1.0 / self._temperature))
+            mean = tf.matmul(tilt, weights[:, None]) / tf.reduce_sum(weights)
+            negatives *= tilt / mean
+            drawn *= tf.exp(self._hardness * own_score) / mean
+        return own, negatives, drawn

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from preprocessing.pipeline import preprocess
+from preprocessing.schema import Feature, InputError
+from tests.trainer.conftest import data_config, write_tables
+from trainer.config import TrainerConfig
+from trainer.dataset import training_batches
+from trainer.tasks.attributes import AttributePrediction
+from trainer.train import build_model, prepare, train
+
+
+def changed(config, **model):
+    values = config.model_dump(mode="json", by_alias=True)
+    values["model"] |= model
+    return TrainerConfig.model_validate(values)
+
+
+def test_attributes_share_the_probability_evenly():
+    features = [
+        Feature(name="genres", kind="multi", vocabulary="v", size=5),
+        Feature(name="year", kind="categorical", vocabulary="v", size=4),
+        Feature(name="length", kind="numeric"),
+    ]
+    task = AttributePrediction(features)
+    views = tf.random.stateless_normal([3, 6], seed=[1, 1])
+    values = {"genres": tf.constant([[2, 4], [3, 0], [0, 0]]), "year": tf.constant([3, 0, 0])}
+    loss = task(views, values)
+    heads = {layer.name: layer for layer in task.submodules if layer.name in ("genres", "year")}
+    genres, year = (tf.nn.log_softmax(heads[name](views)).numpy() for name in ("genres", "year"))
+    expected = -np.mean([(genres[0, 2] + genres[0, 4]) / 2, genres[1, 3]]) - year[0, 3]
+    np.testing.assert_allclose(loss, expected / 2, rtol=1e-5)
+    nothing = {"genres": tf.zeros([3, 2], tf.int64), "year": tf.zeros([3], tf.int64)}
+    assert float(task(views, nothing)) == 0.0
+
+
+PARTS = {
+    "gamma": {"alpha": 0.0},
+    "alpha": {"alpha": 1.0},
+    "beta": {"alpha": 0.0, "beta": 1.0},
+    "lambda": {"alpha": 0.0, "lambda": 1.0},
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_of_the_objective_is_added_with_its_weight(
+    examples, training, schema, config, progress, part
+):
+    def losses(**weights):
+        tf.keras.utils.set_random_seed(3)
+        model, _, _ = build_model(
+            examples, training, schema, changed(config, loss=weights, dropout=0.0, id_dropout=0.0), progress
+        )
+        batch = next(iter(training_batches(examples, schema, 9, 64, 0)))
+        return float(model.compute_loss(batch))
+
+    alone = losses(alpha=0.0)
+    once = losses(**PARTS[part])
+    twice = losses(**{name: 2 * value for name, value in PARTS[part].items()})
+    assert alone > 0
+    if part == "gamma":
+        assert once == pytest.approx(alone)
+        assert losses(gamma=2.0, alpha=0.0) == pytest.approx(2 * alone, rel=1e-5)
+    else:
+        assert once > alone + 1e-3
+        assert twice - alone == pytest.approx(2 * (once - alone), rel=1e-4)
+
+
+def test_all_parts_and_sampled_negatives_learn_together(tmp_path, examples, config, progress):
+    joint = changed(
+        config,
+        loss={"alpha": 0.5, "beta": 0.1, "lambda": 0.3},
+        negatives={"kind": "sampled", "uniform": 16, "hardness": 0.2},
+    )
+    result = train(examples, tmp_path / "training", joint, progress)
+    assert result.ndcg > 0.4
+
+
+def test_the_text_only_model_has_no_ids(tmp_path, examples, schema, config, progress):
+    alone = changed(config, item_id=False, user_id=False)
+    result = train(examples, tmp_path / "training", alone, progress)
+    assert result.ndcg > 0.3
+    model, _, _ = build_model(examples, tmp_path / "training", schema, alone, progress)
+    prepare(model, alone.train)
+    sizes = {schema.items.size, schema.items.first_unseen, schema.users.size, schema.users.first_unseen}
+    assert not [weight.name for weight in model.weights if sizes & set(weight.shape)]
+
+
+def test_a_model_without_item_ids_needs_something_else(tmp_path, tiny_bert, config, progress):
+    write_tables(tmp_path)
+    data = data_config(tiny_bert).model_copy(update={"items": None})
+    preprocess(data, "bare", tmp_path, tmp_path / "examples")
+    for model, message in (
+        ({"item_id": False}, "model.item_id: false needs texts or attributes of items"),
+        ({"loss": {"lambda": 0.1}}, "model.loss.lambda needs texts or attributes"),
+        ({"loss": {"beta": 0.1}}, "model.loss.beta needs texts of items"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train(tmp_path / "examples", tmp_path / "training", changed(config, **model), progress)
+
+
+def test_the_text_of_users_takes_part(examples, training, schema, config, progress):
+    tandem, _, users = build_model(examples, training, schema, config, progress)
+    assert users.tokens is not None
+    index = {name: number for number, name in enumerate(users.ids)}
+    about = tandem.about_user(tf.constant([index["u0"], index["u1"], 1])).numpy()
+    assert not about[2].any()
+    assert np.abs(about[0] - about[1]).max() > 1e-3
+    assert [weight for weight in tandem.trainable_variables if weight.name.endswith("profile/text/kernel:0")]
