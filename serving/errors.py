@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import enum
 
+_MESSAGE_LIMIT = (
+    1024  # TensorFlow Serving's; over gRPC a status travels in a header, whose size is limited too
+)
+
 
 class Code(enum.IntEnum):
     """The canonical status codes, numbered as gRPC, TensorFlow and google.rpc number them."""
@@ -37,3 +41,9 @@ class ServingError(ValueError):
     def __init__(self, message: str, code: Code = Code.INVALID_ARGUMENT):
         super().__init__(message)
         self.code = code
+
+
+def shorten(message: str) -> str:
+    """Cuts a message where TensorFlow Serving does, and replaces what UTF-8 cannot hold."""
+    message = message.encode("utf-8", "replace").decode("utf-8")
+    return message if len(message) <= _MESSAGE_LIMIT else message[:_MESSAGE_LIMIT] + "...TRUNCATED"

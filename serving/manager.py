@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent import futures
 
 from tensorflow_serving.apis import model_pb2
 
-from serving import versions
+from serving import labels, versions
 from serving.errors import Code, ServingError
+from serving.events import Events
+from serving.model_configs import ModelConfig
 from serving.saved_model import LoadedModel
-from serving.servables import Model, ModelConfig, Servable, State, VersionStatus, not_found
+from serving.servables import Model, Retries, Servable, VersionStatus, not_found
 
 log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Watch:
+    """How models are kept in line with the file system.
+
+    Attributes:
+        poll_wait_s: time between two looks; 0 looks once, at the start, and a negative number never looks, so
+            that nothing is ever loaded.
+        retries: when a version that could not be loaded is tried again.
+        allow_labels_for_unavailable: lets unused labels mean versions that are not loaded.
+    """
+
+    poll_wait_s: float = 1.0
+    retries: Retries = dataclasses.field(default_factory=Retries)
+    allow_labels_for_unavailable: bool = False
 
 
 class ModelManager:
@@ -22,18 +43,29 @@ class ModelManager:
     Args:
         configs: the models to serve.
         load: makes a `LoadedModel` of a version's folder.
-        poll_wait_seconds: time between two looks at the file system; 0 looks once, at the start, and a
-            negative number never looks, so that nothing is ever loaded.
+        watch: how to look for versions.
+        events: where metrics subscribe.
+
+    Attributes:
+        events: as above.
     """
 
     def __init__(
         self,
         configs: Iterable[ModelConfig],
         load: Callable[[str], LoadedModel],
-        poll_wait_seconds: float = 1.0,
+        watch: Watch,
+        events: Events,
     ):
-        self._models = {config.name: Model(config, load) for config in configs}
-        self._poll_wait_seconds = poll_wait_seconds
+        self.events = events
+        self._load = load
+        self._watch = watch
+        self._configs: Sequence[ModelConfig] = list(configs)
+        self._labels: labels.Labels = {}
+        # Models that are no longer served stay, without versions, so that their states can be told.
+        self._models: dict[str, Model] = {}
+        self._unloader = futures.ThreadPoolExecutor(1, "unload")
+        self._configuring = threading.Lock()
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="file_system_poll", daemon=True)
 
@@ -41,22 +73,50 @@ class ModelManager:
         """Loads what there is, then keeps watching.
 
         Raises:
-            ServingError: a base path is missing or empty, or a version in it cannot be loaded.
+            ServingError: a base path is missing or empty, a model has no version that can be loaded, or a
+                label means a version that is not there.
         """
-        if self._poll_wait_seconds < 0:
+        # As in TensorFlow Serving, whose labels are assigned before anything is loaded.
+        self._labels = self._assign_labels(self._configs)
+        if self._watch.poll_wait_s < 0:
             return
-        for model in self._models.values():
-            versions.require(model.config.base_path)
-            model.refresh()
-        _require_available(self._models.values())
-        if self._poll_wait_seconds > 0:
+        for config in self._configs:
+            versions.require(config.base_path)
+            self._take(config).refresh()
+        _require_available("servable(s)", self._models.values())
+        if self._watch.poll_wait_s > 0:
             self._poller.start()
+
+    def reload(self, configs: Sequence[ModelConfig]) -> None:
+        """Serves other models: loads new ones, unloads those that are gone, and takes policies and labels.
+
+        Raises:
+            ServingError: a label means a version that is not there, and then nothing changes; or a new model
+                did not become available, and then it is watched like the others.
+        """
+        with self._configuring:
+            self._labels = self._assign_labels(configs)
+            self._configs = configs
+            wanted = {config.name for config in configs}
+            for name, model in self._models.items():
+                if name not in wanted:
+                    model.retire()
+            taken = [self._take(config) for config in configs]
+            fresh = [model for model in taken if not model.available()]
+            problems = {model.name: _refresh(model) for model in taken}
+            for problem in filter(None, problems.values()):
+                log.error("%s", problem)
+            for model in fresh:
+                if problems[model.name]:
+                    raise ServingError(problems[model.name])
+            _require_available("model(s)", fresh)
 
     def close(self) -> None:
         """Stops watching and unloads every model at once; requests still in flight are cancelled."""
         self._stopping.set()
         if self._poller.is_alive():
             self._poller.join()
+        self._unloader.shutdown()
         for model in self._models.values():
             model.close()
 
@@ -64,25 +124,48 @@ class ModelManager:
         """Takes the version that a request asks for; use it in a `with` statement.
 
         Raises:
-            ServingError: NOT_FOUND if it is not loaded, INVALID_ARGUMENT if the spec names no model or
-                a version label.
+            ServingError: NOT_FOUND if it is not loaded, INVALID_ARGUMENT if the spec names no model or a
+                label that is unknown.
         """
         if not spec.name:
             raise ServingError("ModelSpec has no name specified.")
-        if spec.HasField("version_label"):
-            raise ServingError(f"Unrecognized servable version label: {spec.version_label}")
-        version = spec.version.value if spec.HasField("version") else None
-        if spec.name not in self._models:
+        version = None
+        if spec.HasField("version"):
+            version = spec.version.value
+        elif spec.HasField("version_label"):
+            version = labels.resolve(self._labels, spec.name, spec.version_label)
+        model = self._models.get(spec.name)
+        if model is None:
             raise not_found(spec.name, version)
-        return self._models[spec.name].acquire(version)
+        return model.acquire(version)
 
     def statuses(self, name: str) -> Sequence[VersionStatus]:
         """What became of every version of a model, the highest first; nothing for an unknown model."""
         return self._models[name].statuses() if name in self._models else []
 
+    def _take(self, config: ModelConfig) -> Model:
+        model = self._models.get(config.name)
+        if model is None:
+            model = Model(config, self._load, self._watch.retries, self._dispose, self.events)
+            # Requests look the name up meanwhile, so the dictionary is replaced and never changed.
+            self._models = {**self._models, config.name: model}
+        else:
+            model.reconfigure(config)
+        return model
+
+    def _dispose(self, free: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # shut down: the process is about to end
+            self._unloader.submit(free)
+
+    def _assign_labels(self, configs: Sequence[ModelConfig]) -> labels.Labels:
+        return labels.assign(configs, self._labels, self._available, self._watch.allow_labels_for_unavailable)
+
+    def _available(self, name: str) -> set[int]:
+        return set(self._models[name].available()) if name in self._models else set()
+
     def _poll(self) -> None:
         said: dict[str, str] = {}
-        while not self._stopping.wait(self._poll_wait_seconds):
+        while not self._stopping.wait(self._watch.poll_wait_s):
             for name, model in self._models.items():
                 problem = _refresh(model)
                 if problem and problem != said.get(name):
@@ -97,18 +180,28 @@ def _refresh(model: Model) -> str:
     except ServingError as error:
         return str(error)
     except Exception:
-        log.exception("Could not look for versions of %s", model.config.name)
+        log.exception("Could not look for versions of %s", model.name)
     return ""
 
 
-def _require_available(models: Iterable[Model]) -> None:
+def _require_available(what: str, models: Iterable[Model]) -> None:
+    """Insists that each model has a version that serves.
+
+    Raises:
+        ServingError: UNKNOWN with the versions that cannot be loaded and why, in TensorFlow Serving's words;
+            NOT_FOUND if the version policy takes none of those that are there.
+    """
+    missing = [model for model in models if not model.available()]
     failed = [
-        f"{{{{name: {model.config.name} version: {status.version}}} due to error: "
+        f"{{{{name: {model.name} version: {status.version}}} due to error: "
         f"{status.code.name}: {status.message}}}, "
-        for model in models
+        for model in missing
         for status in model.statuses()
-        if status.state != State.AVAILABLE
+        if status.code != Code.OK
     ]
     if failed:
-        message = f"{len(failed)} servable(s) did not become available: {{{''.join(failed)}}}"
+        message = f"{len(failed)} {what} did not become available: {{{''.join(failed)}}}"
         raise ServingError(message, Code.UNKNOWN)
+    if missing:
+        names = ", ".join(model.name for model in missing)
+        raise ServingError(f"No version that the version policy asks for was found: {names}", Code.NOT_FOUND)

@@ -7,12 +7,14 @@ import enum
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
 from serving import versions
 from serving.errors import Code, ServingError
-from serving.saved_model import LoadedModel
+from serving.events import Events, LoadDone
+from serving.model_configs import ModelConfig
+from serving.saved_model import Call, LoadedModel
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +40,16 @@ class VersionStatus:
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    """A model to serve, with TensorFlow Serving's names and defaults.
+class Retries:
+    """When a version that could not be loaded is tried again.
 
     Attributes:
-        name: what requests call it.
-        base_path: the folder above its versions.
-        policy: which of the versions found to serve.
-        max_num_load_retries: how often a version that failed is tried again.
-        load_retry_interval_s: the least time between two tries.
+        count: how often.
+        interval_s: the least time between two tries.
     """
 
-    name: str
-    base_path: str
-    policy: versions.VersionPolicy = versions.latest
-    max_num_load_retries: int = 5
-    load_retry_interval_s: float = 60.0
+    count: int = 5
+    interval_s: float = 60.0
 
 
 class Servable:
@@ -68,7 +64,7 @@ class Servable:
         self.model = model
         self._lock = threading.Lock()
         self._in_flight = 0
-        self._when_idle: Callable[[], None] | None = None
+        self._when_idle: Callable[[], object] | None = None
 
     def acquire(self) -> None:
         """Notes that a request begins."""
@@ -87,7 +83,7 @@ class Servable:
         if when_idle:
             when_idle()
 
-    def retire(self, when_idle: Callable[[], None]) -> None:
+    def retire(self, when_idle: Callable[[], object]) -> None:
         """Calls `when_idle` once, after the last request in flight; no request may be acquired any more."""
         with self._lock:
             if self._in_flight:
@@ -108,11 +104,28 @@ class Model:
     Args:
         config: where the versions are and which to serve.
         load: makes a `LoadedModel` of a version's folder; raises `ServingError`.
+        retries: when a version that failed is tried again.
+        dispose: runs what frees a version; a request that was the version's last must not wait for it.
+        events: where a `LoadDone` is told.
+
+    Attributes:
+        name: what requests call it.
     """
 
-    def __init__(self, config: ModelConfig, load: Callable[[str], LoadedModel]):
-        self.config = config
+    def __init__(
+        self,
+        config: ModelConfig,
+        load: Callable[[str], LoadedModel],
+        retries: Retries,
+        dispose: Callable[[Callable[[], None]], object],
+        events: Events,
+    ):
+        self.name = config.name
+        self._config: ModelConfig | None = config
         self._load = load
+        self._retries = retries
+        self._dispose = dispose
+        self._events = events
         self._lock = threading.Lock()
         self._servables: dict[int, Servable] = {}
         self._statuses: dict[int, VersionStatus] = {}
@@ -122,14 +135,18 @@ class Model:
     def acquire(self, version: int | None = None) -> Servable:
         """Takes a version for one request, the latest if none is named; use it in a `with` statement.
 
+        Clients that know no version ask for 0 (ovmsclient, for one): that is the latest too, unless there is
+        a version 0.
+
         Raises:
             ServingError: NOT_FOUND if it is not loaded.
         """
         with self._lock:
-            wanted = max(self._servables, default=None) if version is None else version
-            servable = self._servables.get(wanted) if wanted is not None else None
+            servable = self._servables.get(version) if version is not None else None
+            if servable is None and not version and self._servables:
+                servable = self._servables[max(self._servables)]
             if servable is None:
-                raise not_found(self.config.name, version)
+                raise not_found(self.name, version)
             servable.acquire()
             return servable
 
@@ -137,6 +154,11 @@ class Model:
         """What became of every version ever seen, the highest first."""
         with self._lock:
             return [self._statuses[version] for version in sorted(self._statuses, reverse=True)]
+
+    def available(self) -> Collection[int]:
+        """The versions that requests can have."""
+        with self._lock:
+            return set(self._servables)
 
     def refresh(self) -> None:
         """Brings the loaded versions in line with the file system, loading before it unloads.
@@ -147,8 +169,10 @@ class Model:
             ServingError: the base path cannot be read; everything stays as it is.
         """
         with self._refreshing:
-            found = versions.find(self.config.base_path)
-            wanted = self.config.policy(found)
+            if self._config is None:
+                return
+            found = versions.find(self._config.base_path)
+            wanted = self._config.policy(found)
             for version in set(self._failures) - set(found):
                 del self._failures[version]  # taken away; if it comes back, it is another
             for version in sorted(wanted - set(self._servables), reverse=True):
@@ -157,6 +181,20 @@ class Model:
             if not wanted or wanted & set(self._servables):
                 for version in set(self._servables) - wanted:
                     self._unload_version(version)
+
+    def reconfigure(self, config: ModelConfig) -> None:
+        """Takes another base path and policy; the next `refresh` acts on them."""
+        with self._refreshing:
+            if self._config is None or config.base_path != self._config.base_path:
+                self._failures.clear()
+            self._config = config
+
+    def retire(self) -> None:
+        """Unloads every version, each after its last request; `refresh` loads none until `reconfigure`."""
+        with self._refreshing:
+            self._config = None
+            for version in set(self._servables):
+                self._unload_version(version)
 
     def close(self) -> None:
         """Unloads every version at once; a request that is still in flight is cancelled."""
@@ -169,31 +207,46 @@ class Model:
         failure = self._failures.get(version)
         if failure is None:
             return True
-        return failure.tries <= self.config.max_num_load_retries and time.monotonic() >= failure.retry_at
+        return failure.tries <= self._retries.count and time.monotonic() >= failure.retry_at
 
     def _load_version(self, version: int, folder: str) -> None:
-        log.info("Loading servable version {name: %s version: %d} from %s", self.config.name, version, folder)
+        log.info("Loading servable version {name: %s version: %d} from %s", self.name, version, folder)
         self._set_status(VersionStatus(version, State.LOADING))
+        begun = time.monotonic()
+        code = Code.OK
         try:
-            servable = Servable(self.config.name, version, self._load(folder))
+            model = self._load(folder)
+            model.prepare(self._calls_in_use())
         except Exception as error:  # whatever a broken folder raises, the versions in memory must live on
-            self._note_failure(version, error)
-            return
+            code = self._note_failure(version, error)
+        else:
+            self._serve(version, model)
+        seconds = time.monotonic() - begun
+        self._events.tell(LoadDone(self.name, version, folder, code, seconds))
+
+    def _serve(self, version: int, model: LoadedModel) -> None:
         self._failures.pop(version, None)
         with self._lock:
-            self._servables[version] = servable
+            self._servables[version] = Servable(self.name, version, model)
             self._statuses[version] = VersionStatus(version, State.AVAILABLE)
-        log.info("Successfully loaded servable version {name: %s version: %d}", self.config.name, version)
+        log.info("Successfully loaded servable version {name: %s version: %d}", self.name, version)
 
-    def _note_failure(self, version: int, error: Exception) -> None:
+    def _calls_in_use(self) -> Collection[Call]:
+        """What the newest version has been asked for."""
+        with self._lock:
+            newest = max(self._servables, default=None)
+            return self._servables[newest].model.calls if newest is not None else ()
+
+    def _note_failure(self, version: int, error: Exception) -> Code:
         code, unexpected = (error.code, None) if isinstance(error, ServingError) else (Code.INTERNAL, error)
-        name = self.config.name
+        name = self.name
         log.error(
             "Servable: {name: %s version: %d} cannot be loaded: %s", name, version, error, exc_info=unexpected
         )
         tries = self._failures[version].tries + 1 if version in self._failures else 1
-        self._failures[version] = _Failure(tries, time.monotonic() + self.config.load_retry_interval_s)
+        self._failures[version] = _Failure(tries, time.monotonic() + self._retries.interval_s)
         self._set_status(VersionStatus(version, State.END, code, str(error)))
+        return code
 
     def _unload_version(self, version: int) -> None:
         with self._lock:
@@ -203,9 +256,9 @@ class Model:
         def close() -> None:
             servable.model.close()
             self._set_status(VersionStatus(version, State.END))
-            log.info("Unloaded servable version {name: %s version: %d}", self.config.name, version)
+            log.info("Unloaded servable version {name: %s version: %d}", self.name, version)
 
-        servable.retire(when_idle=close)
+        servable.retire(when_idle=lambda: self._dispose(close))
 
     def _set_status(self, status: VersionStatus) -> None:
         with self._lock:

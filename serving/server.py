@@ -1,135 +1,98 @@
-"""The gRPC model server: TensorFlow Serving's services over the models of a `ModelManager`."""
+"""The model server: TensorFlow Serving's services, over gRPC and REST, of the models of a `ModelManager`."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import functools
+import gc
 import logging
-import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent import futures
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-import grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
-
-from serving.errors import Code, ServingError
-from serving.manager import ModelManager
-from serving.model_service import ModelService
-from serving.prediction_service import PredictionService
+from serving import batching_parameters, config_files, config_watch, protos, warmup
+from serving.batching import BatchScheduler
+from serving.errors import ServingError
+from serving.events import Events
+from serving.grpc_server import GrpcServer
+from serving.manager import ModelManager, Watch
+from serving.model_configs import ModelConfig
+from serving.options import ServerOptions
+from serving.rest.server import RestServer
 from serving.saved_model import LoadedModel
-from serving.servables import ModelConfig
+from serving.servables import Retries
 
 log = logging.getLogger(__name__)
 
-_MAX_MESSAGE_BYTES = 2**31 - 1  # as TensorFlow Serving
 _DRAIN_SECONDS = 25.0  # what Kubernetes allows between SIGTERM and SIGKILL, less a margin
-
-
-@dataclasses.dataclass(frozen=True)
-class ServerOptions:
-    """The flags of `tensorflow_model_server` that are understood, under its names.
-
-    Attributes:
-        model_base_path: the folder above the model's versions.
-        model_name: what requests call the model.
-        port: where to listen; 0 takes a free port.
-        file_system_poll_wait_seconds: time between two looks for new versions; 0 looks once.
-        grpc_max_threads: requests worked on at once; 0 is four a CPU.
-        tensorflow_intra_op_parallelism: threads that one operation may use; 0 lets TensorFlow choose.
-        tensorflow_inter_op_parallelism: operations that may run at once; 0 lets TensorFlow choose.
-    """
-
-    model_base_path: str
-    model_name: str = "default"
-    port: int = 8500
-    file_system_poll_wait_seconds: float = 1
-    grpc_max_threads: int = 0
-    tensorflow_intra_op_parallelism: int = 0
-    tensorflow_inter_op_parallelism: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ServingError(f"port must be from 0 to 65535, not {self.port}")
-        for name in (
-            "grpc_max_threads",
-            "tensorflow_intra_op_parallelism",
-            "tensorflow_inter_op_parallelism",
-        ):
-            if getattr(self, name) < 0:
-                raise ServingError(f"{name} must be at least 0, not {getattr(self, name)}")
+_PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
 
 
 class Server:
     """A model server in this process: `start`, then `stop`.
 
     Attributes:
-        port: where it listens, once started.
+        port: where it listens for gRPC, once started; 0 if only at a UNIX socket.
+        rest_port: where it listens for REST, once started; 0 if nowhere.
+
+    Raises:
+        ServingError: a config file is missing or wrong.
     """
 
     def __init__(self, options: ServerOptions):
         self.options = options
         self.port = options.port
+        self.rest_port = 0
+        config_text = config_files.read_text(options.model_config_file) if options.model_config_file else ""
+        events = Events()
         self._manager = ModelManager(
-            [ModelConfig(options.model_name, options.model_base_path)],
-            load=functools.partial(
-                LoadedModel,
-                intra_op_parallelism=options.tensorflow_intra_op_parallelism,
-                inter_op_parallelism=options.tensorflow_inter_op_parallelism,
-            ),
-            poll_wait_seconds=options.file_system_poll_wait_seconds,
+            _model_configs(options, config_text), _loader(options, events), _watch(options), events
         )
-        self._grpc = grpc.server(
-            futures.ThreadPoolExecutor(options.grpc_max_threads or 4 * _cpus(), "grpc"),
-            options=[
-                ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-                ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-                # Two servers would share a port without a word, each answering some of the requests.
-                ("grpc.so_reuseport", 0),
-            ],
-        )
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self._manager), self._grpc
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), self._grpc)
+        self._config_watch = None
+        if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
+            self._config_watch = config_watch.ConfigWatch(
+                options.model_config_file,
+                config_text,
+                self._manager,
+                options.model_config_file_poll_wait_seconds,
+            )
+        self._grpc = GrpcServer(self._manager, options)
+        self._rest = _rest_server(self._manager, options)
 
     def start(self) -> None:
-        """Takes the port, loads the model, then listens: whoever can connect gets answers.
+        """Takes the ports, loads the models, then listens: whoever can connect gets answers.
 
         Raises:
-            ServingError: the port is taken, or there is no model that can be loaded.
+            ServingError: a port is taken, or there is a model that cannot be loaded.
         """
-        self.port = self._bind()
+        self.port = self._grpc.bind()
         try:
             self._manager.start()
+            if self._rest:
+                self.rest_port = self._rest.start()
         except ServingError:
+            self._grpc.stop(None)
             self._manager.close()
             raise
         self._grpc.start()
+        if self._config_watch:
+            self._config_watch.start()
 
     def stop(self, grace: float | None = None) -> None:
-        """Refuses new requests, gives those in flight `grace` seconds, then unloads the model."""
-        self._grpc.stop(grace).wait()
+        """Refuses new requests, gives those in flight `grace` seconds, then unloads the models."""
+        stopped = self._grpc.stop(grace)
+        if self._rest:
+            self._rest.stop(grace)
+        stopped.wait()
+        if self._config_watch:
+            self._config_watch.stop()
         self._manager.close()
-
-    def _bind(self) -> int:
-        address = f"0.0.0.0:{self.options.port}"
-        try:
-            return self._grpc.add_insecure_port(address)
-        except RuntimeError as error:
-            raise ServingError(
-                f"cannot listen at {address}: the port is in use or not allowed; choose another with --port",
-                Code.UNAVAILABLE,
-            ) from error
 
 
 def run(options: ServerOptions) -> None:
     """Serves until SIGTERM or SIGINT, then answers what is in flight and returns.
 
-    Prints one line to standard output when it is ready, as TensorFlow Serving says it:
+    Prints a line to standard output for each address where it is ready, as TensorFlow Serving says it:
     `Running gRPC ModelServer at 0.0.0.0:8500 ...`, with the port that was chosen.
 
     Raises:
@@ -137,11 +100,100 @@ def run(options: ServerOptions) -> None:
     """
     server = Server(options)
     server.start()
+    # What is there now stays. The collector need not look through all of it again and again, which would
+    # stop every request for a good part of a second.
+    gc.collect()
+    gc.freeze()
     with _termination_signals() as terminated:
-        print(f"Running gRPC ModelServer at 0.0.0.0:{server.port} ...", flush=True)
+        for line in _addresses(server):
+            print(line, flush=True)
         terminated.wait()
     log.info("Draining")
     server.stop(_DRAIN_SECONDS)
+
+
+def _addresses(server: Server) -> Iterator[str]:
+    if server.port:
+        yield f"Running gRPC ModelServer at 0.0.0.0:{server.port} ..."
+    if server.options.grpc_socket_path:
+        yield f"Running gRPC ModelServer at UNIX socket {server.options.grpc_socket_path} ..."
+    if server.rest_port:
+        yield f"Exporting HTTP/REST API at:localhost:{server.rest_port} ..."
+
+
+def _model_configs(options: ServerOptions, config_text: str) -> Sequence[ModelConfig]:
+    if options.model_config_file:
+        return config_watch.parse(config_text, options.model_config_file)
+    return [ModelConfig(options.model_name, options.model_base_path)]
+
+
+def _watch(options: ServerOptions) -> Watch:
+    return Watch(
+        options.file_system_poll_wait_seconds,
+        Retries(options.max_num_load_retries, options.load_retry_interval_micros / 1e6),
+        options.allow_version_labels_for_unavailable_models,
+    )
+
+
+def _loader(options: ServerOptions, events: Events) -> Callable[[str], LoadedModel]:
+    """Makes what loads a version and warms it up, all of them with one pool of slots for batches."""
+    batching = BatchScheduler(_batching_parameters(options), events) if options.enable_batching else None
+    parallelism = options.tensorflow_session_parallelism
+    intra, inter = options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism
+    if not (intra or inter):
+        intra = inter = parallelism
+
+    def load(folder: str) -> LoadedModel:
+        model = LoadedModel(
+            folder,
+            tags=options.saved_model_tags.split(","),
+            intra_op_parallelism=intra,
+            inter_op_parallelism=inter,
+            gpu_memory_fraction=options.per_process_gpu_memory_fraction,
+            checks_methods=options.enable_signature_method_name_check,
+            batching=batching,
+        )
+        if options.enable_model_warmup:
+            try:
+                warmup.replay(model, folder, max(options.num_request_iterations_for_warmup, 1), events)
+            except BaseException:
+                model.close()
+                raise
+        return model
+
+    return load
+
+
+def _batching_parameters(options: ServerOptions) -> batching_parameters.BatchingParameters:
+    proto = protos.BatchingParameters()
+    if options.batching_parameters_file:
+        config_files.read(options.batching_parameters_file, proto)
+    return batching_parameters.from_proto(proto)
+
+
+def _rest_server(manager: ModelManager, options: ServerOptions) -> RestServer | None:
+    if not options.rest_api_port:
+        return None
+    if options.rest_api_port == options.port:
+        log.error(
+            "server_options.http_port cannot be same as grpc_port. Please use a different port for "
+            "HTTP/REST API. Skipped exporting HTTP/REST API."
+        )
+        return None
+    return RestServer(
+        manager,
+        options.rest_api_port,
+        options.rest_api_num_threads,
+        options.rest_api_timeout_in_ms,
+        _prometheus_path(options.monitoring_config_file),
+    )
+
+
+def _prometheus_path(monitoring_config_file: str) -> str | None:
+    if not monitoring_config_file:
+        return None
+    config = config_files.read(monitoring_config_file, protos.MonitoringConfig()).prometheus_config
+    return (config.path or _PROMETHEUS_PATH) if config.enable else None
 
 
 @contextlib.contextmanager
@@ -158,7 +210,3 @@ def _termination_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -48,6 +48,11 @@ def dtype_name(dtype: int) -> str:
     return types_pb2.DataType.Name(dtype).removeprefix("DT_").lower()
 
 
+def shape_name(shape: tuple[int, ...]) -> str:
+    """Names a shape as TensorFlow's messages do, such as `[2,3]`."""
+    return f"[{','.join(map(str, shape))}]"
+
+
 def dtype_of(array: np.ndarray) -> int:
     """Finds the `DataType` of an array.
 
@@ -105,21 +110,22 @@ def _as_bytes(item: Any) -> bytes:
 
 
 def encode(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """Writes an array into the typed field of a proto (`float_val`, not `tensor_content`).
+    """Writes an array into a new proto; see `write_fields`."""
+    proto = tensor_pb2.TensorProto()
+    write_fields(array, proto)
+    return proto
+
+
+def write_fields(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
+    """Writes an array into the typed field of an empty proto (`float_val`, not `tensor_content`).
 
     Raises:
         ServingError: the type has no typed field (resources, variants, quantised types).
     """
-    dtype = dtype_of(array)
-    shape = tensor_shape_pb2.TensorShapeProto(
-        dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in array.shape]
-    )
-    proto = tensor_pb2.TensorProto(dtype=dtype, tensor_shape=shape)
+    dtype = _write_header(array, proto)
     if dtype == types_pb2.DT_STRING:
         proto.string_val.extend(array.ravel().tolist())
-        return proto
-    if dtype not in _FIELDS:
-        raise ServingError(f"cannot send a tensor of type {dtype_name(dtype)}")
+        return
     field, stored = _FIELDS[dtype]
     flat = np.ascontiguousarray(array).ravel()
     if dtype in _BITS:
@@ -127,7 +133,39 @@ def encode(array: np.ndarray) -> tensor_pb2.TensorProto:
     elif dtype in _COMPLEX:
         flat = flat.view(stored)
     getattr(proto, field).extend(flat.tolist())
-    return proto
+
+
+def write_content(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
+    """Writes an array into `tensor_content` of an empty proto: of strings, every length, then every string.
+
+    Raises:
+        ServingError: as `write_fields`.
+    """
+    if _write_header(array, proto) == types_pb2.DT_STRING:
+        strings = array.ravel().tolist()
+        proto.tensor_content = b"".join([*(_varint(len(string)) for string in strings), *strings])
+    else:
+        proto.tensor_content = array.tobytes()
+
+
+def _write_header(array: np.ndarray, proto: tensor_pb2.TensorProto) -> int:
+    dtype = dtype_of(array)
+    if dtype != types_pb2.DT_STRING and dtype not in _FIELDS:
+        raise ServingError(f"cannot send a tensor of type {dtype_name(dtype)}")
+    proto.dtype = dtype
+    proto.tensor_shape.SetInParent()
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    return dtype
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
 
 
 def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import tensorflow as tf
 
@@ -20,9 +20,28 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
-def latest(found: Collection[int]) -> set[int]:
-    """The policy that serves the highest version."""
-    return {max(found)} if found else set()
+def latest(count: int = 1) -> VersionPolicy:
+    """Makes the policy that serves the `count` highest versions."""
+
+    def policy(found: Collection[int]) -> set[int]:
+        return set(sorted(found)[-count:])
+
+    return policy
+
+
+def every(found: Collection[int]) -> set[int]:
+    """The policy that serves all versions."""
+    return set(found)
+
+
+def specific(wanted: Iterable[int]) -> VersionPolicy:
+    """Makes the policy that serves the versions wanted, as far as they are there."""
+    chosen = frozenset(wanted)
+
+    def policy(found: Collection[int]) -> set[int]:
+        return set(found) & chosen
+
+    return policy
 
 
 def find(base_path: str) -> dict[int, str]:

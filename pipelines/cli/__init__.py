@@ -46,7 +46,7 @@ app.add_typer(assets.app, name="assets")
 app.command()(preprocess.preprocess)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
-app.command()(serve.serve)
+app.command(cls=serve.ServeCommand, context_settings=serve.READS_ITS_OWN_FLAGS)(serve.serve)
 app.command()(recommend.recommend)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from serving.server import Server, ServerOptions
+from serving.options import ServerOptions
+from serving.server import Server
 
 FLOATS = tf.TensorSpec([None], tf.float32)
 STRINGS = tf.TensorSpec([None], tf.string)
@@ -132,6 +133,51 @@ def tf1_half_plus_three(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tf1_examples(tmp_path_factory) -> Path:
+    """A TensorFlow 1 model of Examples with a feature `x`: it gives x / 2 + 2 by every method."""
+    path = tmp_path_factory.mktemp("tf1_examples") / "model"
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        serialized = v1.placeholder(tf.string, [None], name="tf_example")
+        features = {
+            "x": tf.io.FixedLenFeature([1], tf.float32),
+            "z": tf.io.FixedLenFeature([1], tf.float32, 0.0),
+        }
+        parsed = tf.io.parse_example(serialized, features)
+        half = v1.get_variable("half", initializer=0.5, use_resource=False)
+        y = tf.identity(parsed["x"] * half + 2.0 + parsed["z"], name="y")
+        both = tf.concat([y, y + 1.0], axis=1)
+        classes = tf.tile(tf.constant([["low", "high"]]), [tf.shape(y)[0], 1])
+        x = v1.placeholder(tf.float32, [None], name="x")
+        session.run(v1.global_variables_initializer())
+        v1_signatures = v1.saved_model.signature_def_utils
+        signatures = {
+            "serving_default": v1_signatures.predict_signature_def({"x": x}, {"y": x * half + 2.0}),
+            "regress": v1_signatures.regression_signature_def(serialized, y),
+            "regress_more": v1_signatures.regression_signature_def(serialized, y + 1.0),
+            "classify": v1_signatures.classification_signature_def(serialized, classes, both),
+            "only_scores": v1_signatures.classification_signature_def(serialized, None, y),
+            "only_classes": v1_signatures.classification_signature_def(serialized, classes, None),
+            "other_input": v1_signatures.regression_signature_def(
+                v1.placeholder(tf.string, [None], name="other"), y
+            ),
+        }
+        # What a graph may get wrong: the library makes no such signatures, but others do.
+        wrong = {"wrong_rows": both[:1, 0], "wrong_shape": both, "wrong_type": tf.cast(y, tf.float64)}
+        for name, output in wrong.items():
+            signature = v1_signatures.build_signature_def(
+                {"inputs": v1.saved_model.build_tensor_info(serialized)},
+                {"outputs": v1.saved_model.build_tensor_info(output)},
+                "tensorflow/serving/regress",
+            )
+            signatures[name] = signature
+        builder = v1.saved_model.Builder(str(path))
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.save()
+    return path
+
+
+@pytest.fixture(scope="session")
 def gate(tmp_path_factory) -> Path:
     path, module = tmp_path_factory.mktemp("gate"), Gate()
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.wait})
@@ -188,9 +234,9 @@ def serve():
     """Starts servers in this process; they stop when the module's tests are done."""
     servers = []
 
-    def start(base_path: Path, **options) -> Server:
+    def start(base_path: Path | None = None, **options) -> Server:
         options = {"model_name": "tandem", "port": 0, "file_system_poll_wait_seconds": 0.05} | options
-        server = Server(ServerOptions(str(base_path), **options))
+        server = Server(ServerOptions(str(base_path or ""), **options))
         servers.append(server)
         server.start()
         return server

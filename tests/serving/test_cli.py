@@ -1,6 +1,7 @@
 """`tandem serve` and `tandem recommend` as users run them."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -115,15 +116,39 @@ def test_another_model_name_is_told(tandem, target):
 )
 def test_serve_tells_what_is_wrong_with_the_path(tandem, tmp_path, base_path, message):
     status, out, err = tandem("serve", f"--model_base_path={tmp_path / base_path}", "--port=0")
-    assert (status, out) == (2, "")
-    assert message in err
+    assert (status, out) == (255, "")
+    assert re.fullmatch(rf"Failed to start server\. Error: [A-Z_]+: {message}.*\n", err)
 
 
 @pytest.mark.parametrize("flag", ["--port=70000", "--port=-1", "--grpc_max_threads=-1"])
 def test_serve_refuses_impossible_numbers(tandem, tmp_path, flag):
-    status, _, err = tandem("serve", f"--model_base_path={tmp_path}", flag)
-    assert status == 2
+    status, out, err = tandem("serve", f"--model_base_path={tmp_path}", flag)
+    assert (status, out) == (255, "")
+    assert err.startswith("Failed to start server. Error: INVALID_ARGUMENT: ")
     assert f"{flag.split('=')[0].strip('-')} must be" in err
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--nonsense=1", "unknown argument: --nonsense=1"),
+        ("--port=eighty", "Couldn't interpret value eighty for flag port."),
+    ],
+)
+def test_serve_shows_its_flags_when_it_cannot_read_one(tandem, flag, message):
+    status, out, err = tandem("serve", flag)
+    assert (status, out) == (255, "")
+    assert err.startswith(f"{message}\nusage: tandem serve\n")
+    assert "--tensorflow_intra_op_parallelism=0" in err
+
+
+def test_serve_refuses_contradictions_in_tensorflow_servings_words(tandem):
+    status, out, err = tandem("serve", "--model_base_path=/m", "--batching_parameters_file=b")
+    assert (status, out) == (255, "")
+    assert err == (
+        "Failed to start server. Error: INVALID_ARGUMENT: server_options.batching_parameters_file is set "
+        "without setting server_options.enable_batching to true.\n"
+    )
 
 
 def test_sigterm_answers_what_is_in_flight(tandem_serve, gate, publish, eventually, tmp_path):

@@ -3,9 +3,18 @@
 import grpc
 import hypothesis.strategies as st
 import pytest
+import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    classification_pb2,
+    inference_pb2,
+    input_pb2,
+    model_pb2,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+    regression_pb2,
+)
 
 from serving.client import Client
 
@@ -13,7 +22,7 @@ BLAMES_THE_REQUEST = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.NOT_FOUND,
-    grpc.StatusCode.OUT_OF_RANGE,  # the signature without outputs that TF2 writes for its initialisation
+    grpc.StatusCode.UNIMPLEMENTED,  # MultiInference of a method that there is not
 }
 SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -35,11 +44,16 @@ def tensor_protos(draw, dtypes=ANY_TYPE):
     return proto
 
 
-@pytest.fixture(scope="module")
-def target(serve, tiny_tandem, publish, tmp_path_factory):
+@pytest.fixture(scope="module", params=["alone", "batched"])
+def target(request, serve, tiny_tandem, publish, tmp_path_factory):
     base_path = tmp_path_factory.mktemp("base")
     publish(tiny_tandem, base_path, 1)
-    return f"localhost:{serve(base_path).port}"
+    options = {}
+    if request.param == "batched":
+        file = base_path / "batching.txt"
+        file.write_text("max_batch_size { value: 3 } pad_variable_length_inputs: true")
+        options = {"enable_batching": True, "batching_parameters_file": str(file)}
+    return f"localhost:{serve(base_path, **options).port}"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +90,7 @@ def test_any_tensors(channel, inputs):
 
 @given(
     name=st.sampled_from(["tandem", ""]) | st.text(max_size=5),
-    signature=st.sampled_from(["", "describe", "__saved_model_init_op"]) | st.text(max_size=5),
+    signature=st.sampled_from(["", "describe"]) | st.text(max_size=5),
     inputs=st.dictionaries(
         st.sampled_from(["item_id", ""]) | st.text(max_size=3), tensor_protos(), max_size=3
     ),
@@ -93,9 +107,70 @@ def test_any_request(channel, name, signature, inputs, outputs, version):
     check(prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict, request)
 
 
-@given(message=st.binary(max_size=64))
-@settings(max_examples=50, deadline=None)
-def test_any_bytes(channel, message):
-    call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+METHODS = (
+    *(
+        f"PredictionService/{name}"
+        for name in ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata")
+    ),
+    "ModelService/GetModelStatus",
+    "ModelService/HandleReloadConfigRequest",
+)
+
+
+@given(method=st.sampled_from(METHODS), message=st.binary(min_size=1, max_size=64))
+@SLOW
+def test_any_bytes(channel, method, message):
+    call = channel.unary_unary(f"/tensorflow.serving.{method}")
     with pytest.raises(grpc.RpcError):
         call(message, timeout=60)
+
+
+FEATURES = st.builds(tf.train.FloatList, value=st.lists(st.floats(width=32), max_size=2)).map(
+    lambda floats: tf.train.Feature(float_list=floats)
+) | st.builds(tf.train.BytesList, value=st.lists(st.binary(max_size=5), max_size=2)).map(
+    lambda texts: tf.train.Feature(bytes_list=texts)
+)
+EXAMPLES = st.dictionaries(st.sampled_from(["x", "z", "a"]), FEATURES).map(
+    lambda features: tf.train.Example(features=tf.train.Features(feature=features))
+)
+LISTS = st.lists(EXAMPLES, max_size=3)
+INPUTS = (
+    st.builds(input_pb2.Input)
+    | st.builds(input_pb2.ExampleList, examples=LISTS).map(lambda each: input_pb2.Input(example_list=each))
+    | st.builds(input_pb2.ExampleListWithContext, examples=LISTS, context=EXAMPLES).map(
+        lambda each: input_pb2.Input(example_list_with_context=each)
+    )
+)
+SIGNATURES = st.sampled_from(
+    ["", "regress", "regress_more", "classify", "only_scores", "other_input", "wrong_rows", "nope"]
+)
+KINDS = st.sampled_from([f"tensorflow/serving/{kind}" for kind in ("regress", "classify", "predict", "")])
+
+
+@pytest.fixture(scope="module")
+def of_examples(serve, tf1_examples, publish, tmp_path_factory):
+    base_path = tmp_path_factory.mktemp("base")
+    publish(tf1_examples, base_path, 1)
+    server = serve(base_path, model_name="examples", enable_batching=True)
+    with grpc.insecure_channel(f"localhost:{server.port}") as channel:
+        yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@given(request_input=INPUTS, signature=SIGNATURES)
+@SLOW
+def test_any_examples(of_examples, request_input, signature):
+    spec = model_pb2.ModelSpec(name="examples", signature_name=signature)
+    check(
+        of_examples.Classify, classification_pb2.ClassificationRequest(model_spec=spec, input=request_input)
+    )
+    check(of_examples.Regress, regression_pb2.RegressionRequest(model_spec=spec, input=request_input))
+
+
+@given(request_input=INPUTS, tasks=st.lists(st.tuples(SIGNATURES, KINDS), max_size=3))
+@SLOW
+def test_any_tasks(of_examples, request_input, tasks):
+    request = inference_pb2.MultiInferenceRequest(input=request_input)
+    for signature, kind in tasks:
+        spec = model_pb2.ModelSpec(name="examples", signature_name=signature)
+        request.tasks.add(model_spec=spec, method_name=kind)
+    check(of_examples.MultiInference, request)

@@ -198,3 +198,37 @@ assert model.predict("serving_default", {"query": np.ones((2, 8), np.float32)})[
 """
     command = [sys.executable, "-c", program, str(half_plus_two), str(tmp_path / "model")]
     subprocess.run(command, check=True)
+
+
+def test_an_error_that_quotes_bytes_which_are_no_text_is_told(tmp_path):
+    class Numbers(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        def parse(self, text):
+            return {"number": tf.strings.to_number(text)}
+
+    module = Numbers()
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.parse})
+    model = LoadedModel(tmp_path)
+    error = refused(model, "", {"text": [b"\xff"]})
+    assert error.code == Code.INVALID_ARGUMENT
+    assert "StringToNumberOp could not correctly convert string: \N{REPLACEMENT CHARACTER}" in str(error)
+    model.close()
+
+
+def test_a_new_version_is_made_ready_for_what_the_old_one_was_asked(half_plus_two):
+    old, new = LoadedModel(half_plus_two), LoadedModel(half_plus_two)
+    old.predict("two_outputs", {"x": 1.0}, ["half"])
+    new.prepare([*old.calls, (("no such tensor:0",), ("nor this:0",))])
+    assert new.calls == old.calls
+    old.close()
+    new.close()
+
+
+def test_a_signature_of_another_method_is_refused(tiny_tandem):
+    model = LoadedModel(tiny_tandem)
+    with pytest.raises(
+        ServingError, match="Expected prediction signature method_name to be one of"
+    ) as caught:
+        model.signature("__saved_model_init_op").check_predicts()
+    assert caught.value.code == Code.INTERNAL
+    model.close()

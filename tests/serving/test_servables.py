@@ -1,14 +1,26 @@
 import pytest
 
+from serving import versions
 from serving.errors import Code, ServingError
+from serving.events import Events, LoadDone
+from serving.model_configs import ModelConfig
 from serving.saved_model import LoadedModel
-from serving.servables import Model, ModelConfig, State, VersionStatus
+from serving.servables import Model, Retries, State, VersionStatus
+
+
+def at_once(free) -> None:
+    free()
+
+
+def make_model(base_path, load=LoadedModel, retries=5, dispose=at_once, events=None, **config) -> Model:
+    config = ModelConfig("m", str(base_path), **config)
+    return Model(config, load, Retries(retries, interval_s=0), dispose, events or Events())
 
 
 @pytest.fixture
 def model(tmp_path, half_plus_two, publish):
     publish(half_plus_two, tmp_path, 1)
-    model = Model(ModelConfig("m", str(tmp_path), load_retry_interval_s=0), LoadedModel)
+    model = make_model(tmp_path)
     model.refresh()
     yield model
     model.close()
@@ -29,6 +41,60 @@ def test_the_newest_version_takes_over(model, tmp_path, half_plus_two, publish):
     with model.acquire() as servable:
         assert servable.version == 2
         assert answers(servable)
+
+
+def test_version_0_is_the_latest_unless_there_is_one(model, tmp_path, half_plus_two, publish):
+    with model.acquire(0) as servable:
+        assert servable.version == 1
+    publish(half_plus_two, tmp_path, 0)
+    model.reconfigure(ModelConfig("m", str(tmp_path), versions.every))
+    model.refresh()
+    with model.acquire(0) as servable:
+        assert servable.version == 0
+    model.retire()
+    with pytest.raises(ServingError, match=r"^Servable not found for request: Specific\(m, 0\)$"):
+        model.acquire(0)
+
+
+def test_a_version_is_freed_elsewhere_than_in_the_request_that_was_its_last(tmp_path, half_plus_two, publish):
+    publish(half_plus_two, tmp_path, 1)
+    freed = []
+    model = make_model(tmp_path, dispose=freed.append)
+    model.refresh()
+    with model.acquire():
+        publish(half_plus_two, tmp_path, 2)
+        model.refresh()
+        assert not freed
+    assert states(model) == {2: State.AVAILABLE, 1: State.UNLOADING}
+    [free] = freed
+    free()
+    assert states(model) == {2: State.AVAILABLE, 1: State.END}
+    model.close()
+
+
+def test_every_try_to_load_is_told(tmp_path, half_plus_two, publish, break_version):
+    publish(half_plus_two, tmp_path, 1)
+    events, told = Events(), []
+    events.subscribe(told.append)
+    model = make_model(tmp_path, events=events)
+    model.refresh()
+    break_version(tmp_path, 2)
+    model.refresh()
+    model.close()
+    assert all(isinstance(each, LoadDone) and each.model_name == "m" for each in told)
+    good, bad = told
+    assert (good.version, good.path, good.code) == (1, f"{tmp_path}/1", Code.OK)
+    assert bad.version == 2
+    assert bad.code != Code.OK
+
+
+def test_a_retired_model_loads_nothing_until_it_is_configured_again(model, tmp_path):
+    model.retire()
+    model.refresh()
+    assert states(model) == {1: State.END}
+    model.reconfigure(ModelConfig("m", str(tmp_path)))
+    model.refresh()
+    assert states(model) == {1: State.AVAILABLE}
 
 
 def test_a_request_in_flight_keeps_its_version_open(model, tmp_path, half_plus_two, publish):
@@ -76,7 +142,7 @@ def test_a_broken_version_is_given_up_after_the_retries(tmp_path, half_plus_two,
         tries.append(folder)
         raise ServingError("no")
 
-    model = Model(ModelConfig("m", str(tmp_path), max_num_load_retries=2, load_retry_interval_s=0), load)
+    model = make_model(tmp_path, load, retries=2)
     for _ in range(5):
         model.refresh()
     assert len(tries) == 3
@@ -103,7 +169,7 @@ def test_a_base_path_that_vanishes_changes_nothing(model, tmp_path):
 def test_a_policy_of_several_versions_serves_each(tmp_path, half_plus_two, publish):
     for version in (1, 2, 3):
         publish(half_plus_two, tmp_path, version)
-    model = Model(ModelConfig("m", str(tmp_path), policy=lambda found: {1, 2} & set(found)), LoadedModel)
+    model = make_model(tmp_path, policy=versions.specific([1, 2, 9]))
     model.refresh()
     assert states(model) == {2: State.AVAILABLE, 1: State.AVAILABLE}
     with model.acquire(1) as servable:

@@ -1,17 +1,17 @@
 """TensorFlow Serving's protocol as a client of the official stubs sees it."""
 
 import contextlib
+import socket
 import threading
 
 import grpc
 import numpy as np
 import pytest
+import requests
 import tensorflow as tf
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
-    model_management_pb2,
     model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
@@ -67,7 +67,7 @@ def status_of(call, request) -> tuple[grpc.StatusCode, str]:
     return caught.value.code(), caught.value.details()
 
 
-@pytest.mark.parametrize("version", [None, 7])
+@pytest.mark.parametrize("version", [None, 0, 7])
 def test_predict_answers_in_typed_fields_and_says_which_model(predictions, version):
     response = predictions.Predict(predict_request(version=version), timeout=DEADLINE)
     output = response.outputs["y"]
@@ -118,6 +118,12 @@ INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
             "Sent extra: {}. Missing but required: {x}.",
         ),
         (predict_request({"x": "a"}), INVALID, "Expects arg[0] to be float but string is provided"),
+        (
+            predict_request(signature_name="__saved_model_init_op"),
+            grpc.StatusCode.INTERNAL,
+            "Expected prediction signature method_name to be one of {tensorflow/serving/predict, "
+            "tensorflow/serving/classify, tensorflow/serving/regress}. Was: ",
+        ),
     ],
 )
 def test_predict_refuses_in_tensorflow_servings_words(predictions, request_, code, message):
@@ -180,7 +186,7 @@ def test_metadata_refuses_in_tensorflow_servings_words(predictions, request_, co
     assert status_of(predictions.GetModelMetadata, request_) == (code, message)
 
 
-@pytest.mark.parametrize("version", [None, 7])
+@pytest.mark.parametrize("version", [None, 0, 7])
 def test_status_tells_the_available_version(models, version):
     request = ask(get_model_status_pb2.GetModelStatusRequest(), version=version)
     [status] = models.GetModelStatus(request, timeout=DEADLINE).model_version_status
@@ -192,18 +198,12 @@ def test_status_tells_the_available_version(models, version):
     [
         ({"name": "x"}, "Could not find any versions of model x"),
         ({"version": 3}, "Could not find version 3 of model tandem"),
+        ({"name": "x", "version": 0}, "Could not find version 0 of model x"),
     ],
 )
 def test_status_of_what_is_not_there(models, spec, message):
     request = ask(get_model_status_pb2.GetModelStatusRequest(), **spec)
     assert status_of(models.GetModelStatus, request) == (NOT_FOUND, message)
-
-
-def test_what_is_not_built_yet_is_unimplemented(predictions, models):
-    unimplemented = grpc.StatusCode.UNIMPLEMENTED
-    assert status_of(predictions.Classify, classification_pb2.ClassificationRequest())[0] == unimplemented
-    reload = model_management_pb2.ReloadConfigRequest()
-    assert status_of(models.HandleReloadConfigRequest, reload)[0] == unimplemented
 
 
 def test_no_request_fails_while_versions_are_swapped(
@@ -298,3 +298,32 @@ def test_a_poll_wait_of_zero_looks_once(serve, half_plus_two, publish, eventuall
         publish(half_plus_two, tmp_path, 2)
         eventually(lambda: version(polls) == 2, "the server that polls takes the new version")
         assert version(looks_once) == 1
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]
+
+
+def test_rest_and_metrics_stand_beside_grpc(serve, half_plus_two, publish, tmp_path):
+    publish(half_plus_two, tmp_path, 1)
+    config = tmp_path / "monitoring.txt"
+    config.write_text('prometheus_config { enable: true path: "/metrics" }')
+    server = serve(tmp_path, rest_api_port=unused_port(), monitoring_config_file=str(config))
+    with grpc.insecure_channel(f"localhost:{server.port}") as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        stub.Predict(predict_request(), timeout=DEADLINE, wait_for_ready=True)
+    url = f"http://localhost:{server.rest_port}"
+    answer = requests.post(f"{url}/v1/models/tandem:predict", json={"instances": [1.0]}, timeout=DEADLINE)
+    assert answer.json() == {"predictions": [2.5]}
+    page = requests.get(f"{url}/metrics", timeout=DEADLINE).text
+    assert ':tensorflow:serving:request_count{model_name="tandem",status="OK"} 2' in page
+
+
+def test_rest_at_the_port_of_grpc_is_left_out(serve, half_plus_two, publish, tmp_path, caplog):
+    publish(half_plus_two, tmp_path, 1)
+    port = unused_port()
+    server = serve(tmp_path, port=port, rest_api_port=port)
+    assert (server.port, server.rest_port) == (port, 0)
+    assert "http_port cannot be same as grpc_port" in caplog.text
