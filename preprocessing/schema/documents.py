@@ -91,8 +91,10 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
         under = merged.get(key)
-        both = isinstance(under, dict) and isinstance(value, dict)
-        merged[key] = _merged(under, value) if both else value
+        if isinstance(under, dict) and isinstance(value, dict):
+            merged[key] = _merged(under, value)
+        else:
+            merged[key] = value
     return merged
 
 
