@@ -12,8 +12,8 @@ from implicit.cpu.als import AlternatingLeastSquares
 from pipelines.evaluation.cases import Indices, Interactions, history_matrix
 from pipelines.evaluation.peers.peer import Candidate, Kind
 
-FACTORS = (32, 64, 128, 256)
-ALPHAS = (1.0, 5.0, 20.0)
+FACTORS = (64, 128, 256)
+ALPHAS = (1.0, 5.0, 20.0, 50.0)
 REGULARISATIONS = (1.0, 10.0)
 ITERATIONS = 15
 
