@@ -18,6 +18,8 @@ def version() -> str:
     raise RuntimeError("pipelines/__init__.py holds no __version__")
 
 
+BENCH = ["implicit>=0.7", "matplotlib>=3.8", "threadpoolctl>=3"]
+
 setup(
     name="tandem-recommender",
     version=version(),
@@ -39,6 +41,7 @@ setup(
         "pyyaml>=6",
         "requests>=2.31",
         "rich>=13",
+        "scipy>=1.11",
         "scann==1.4.2",  # each scann wheel is bound to one TensorFlow minor
         "tensorboard==2.20.*",
         "tensorflow==2.20.*",
@@ -52,6 +55,7 @@ setup(
     extras_require={
         "gcp": ["apache-beam[gcp]>=2.77,<3", "google-cloud-aiplatform>=1.70", "kfp>=2.10"],
         "test": [
+            *BENCH,
             "hypothesis>=6",
             "import-linter>=2",
             "mypy>=1.11",
@@ -61,7 +65,7 @@ setup(
             "types-pyyaml",
             "types-requests",
         ],
-        "bench": ["implicit>=0.7", "matplotlib>=3.8", "pandas>=2"],
+        "bench": BENCH,
     },
     entry_points={"console_scripts": ["tandem = pipelines.cli:main"]},
 )

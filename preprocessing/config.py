@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from preprocessing.schema import Document, InputError, parse, read_mapping
+from preprocessing.schema import Document, InputError, parse, read_config_mapping
 
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 """Column names become feature names of Examples and inputs of signatures."""
@@ -412,7 +412,7 @@ def read_config(path: Path) -> tuple[str, DataConfig]:
     Raises:
       InputError: no such file, no `data:` section, or something in it that is not allowed.
     """
-    values = read_mapping(path)
+    values = read_config_mapping(path)
     if not isinstance(values.get("data"), dict):
         raise InputError(f"{path}: the section data: is missing; it says where the tables are")
     name = values.get("name", path.stem)

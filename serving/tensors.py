@@ -35,7 +35,10 @@ _COMPLEX = (types_pb2.DT_COMPLEX64, types_pb2.DT_COMPLEX128)
 
 # A proto may give fewer values than its shape asks for (the last one is repeated), so a request of some
 # bytes could ask for all memory. What is sent in full is bounded by gRPC's message size instead.
-_MAX_FILLED_BYTES = 256 * 2**20
+_MAX_FILLED_BYTES = 32 * 2**20
+# A tensor without elements costs nothing, whatever its other dimensions. But a graph that makes another of
+# them asks for all memory, or for more elements than can be counted, and then TensorFlow ends the process.
+_MAX_EMPTY = 2**20
 _MAX_RANK = 64  # numpy's; TensorFlow's is 254
 
 
@@ -208,6 +211,8 @@ def _shape(proto: tensor_shape_pb2.TensorShapeProto) -> tuple[int, ...]:
     shape = tuple(dim.size for dim in proto.dim)
     if proto.unknown_rank or len(shape) > _MAX_RANK or any(size < 0 for size in shape):
         raise TensorParsingError("the shape is not fully known")
+    if 0 in shape and math.prod(size for size in shape if size) > _MAX_EMPTY:
+        raise TensorParsingError(f"no tensor without elements may be as wide as {shape_name(shape)}")
     return shape
 
 

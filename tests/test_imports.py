@@ -15,7 +15,7 @@ def test_the_contracts_hold():
 
 
 def test_the_contracts_would_catch_a_trainer_that_reads_the_dataset_config(tmp_path):
-    for name in ("preprocessing", "trainer", "serving", "pipelines", "pyproject.toml"):
+    for name in ("preprocessing", "trainer", "serving", "pipelines", "benchmarks", "pyproject.toml"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     with (tmp_path / "trainer" / "model.py").open("a") as stream:

@@ -25,9 +25,15 @@ def test_the_example_config_preprocesses_such_tables(tmp_path, tiny_bert):
     values["data"]["language_model"] = {"path": str(tiny_bert)}
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     rows = [
-        f"c{user},p{(user + step) % 7},2024-03-0{step + 1}T10:00:00" for user in range(6) for step in range(5)
+        f"c{user},p{(user + step) % 7},2024-03-0{step + 1}T10:00:00,fine"
+        for user in range(6)
+        for step in range(5)
     ]
-    (tmp_path / "purchases.csv").write_text("customer,product,when\n" + "\n".join(rows) + "\n")
+    (tmp_path / "purchases.csv").write_text("customer,product,when,comment\n" + "\n".join(rows) + "\n")
+    facts = [f"q{item}\tmade in\tq{50 + item % 2}" for item in range(7)]
+    (tmp_path / "facts.tsv").write_text("head\trelation\ttail\n" + "\n".join(facts) + "\n")
+    links = [f"p{item}\tq{item}" for item in range(7)]
+    (tmp_path / "links.tsv").write_text("item_id\tentity_id\n" + "\n".join(links) + "\n")
     (tmp_path / "products.jsonl").write_text(
         "".join(
             f'{{"product": "p{item}", "title": "Soap &amp; brush {item}", "description": "good", '
@@ -39,7 +45,8 @@ def test_the_example_config_preprocesses_such_tables(tmp_path, tiny_bert):
     assert (read.trainer.model.history, read.trainer.train.epochs) == (50, 30)
     schema = preprocess(read.data, read.name, read.base, tmp_path / "examples")
     assert schema.counts["train"] == 6 and schema.counts["items"] == 7
-    assert {feature.name for feature in schema.items.features} == {"category", "tags", "price"}
+    assert {feature.name for feature in schema.items.features} == {"category", "tags", "price", "knowledge"}
+    assert [column.name for column in schema.users.text.columns] == ["comment"]
 
 
 def test_every_command_shown_exists_with_its_options():

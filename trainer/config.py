@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from preprocessing.schema import Document, InputError, parse, read_mapping
+from preprocessing.schema import Document, InputError, parse, read_config_mapping
 
 Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Weight = Annotated[float, pydantic.Field(ge=0)]
@@ -73,6 +73,7 @@ class ModelConfig(Document):
       dropout: of the user tower; `ranker_dropout` of the ranker.
       item_id: learn an embedding and a bias for each item; off, together with `user_id`, means that the
         language model and the attributes alone recommend.
+      item_content: read the texts and attributes of items; off means that IDs alone recommend.
       id_dropout: share of items whose ID embedding is hidden in a training step, so that text and
         attributes learn to carry an item alone.
       user_id: learn an embedding and a bias for each user, for ranking; off means that nothing
@@ -88,6 +89,7 @@ class ModelConfig(Document):
     dropout: Share = 0.2
     ranker_dropout: Share = 0.4
     item_id: bool = True
+    item_content: bool = True
     id_dropout: Share = 0.1
     user_id: bool = True
     user_dropout: Share = 0.1
@@ -100,6 +102,12 @@ class ModelConfig(Document):
     def _heads_share_the_dimension(self) -> ModelConfig:
         if self.dimension % self.heads:
             raise ValueError(f"dimension {self.dimension} must be a multiple of heads {self.heads}")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _items_are_known_by_something(self) -> ModelConfig:
+        if not self.item_id and not self.item_content:
+            raise ValueError("item_id and item_content are both off: nothing would tell items apart")
         return self
 
 
@@ -195,4 +203,4 @@ def parse_config(values: dict[str, object], where: str) -> TrainerConfig:
 
 def read_config(path: Path) -> TrainerConfig:
     """Reads the trainer's sections of a config file."""
-    return parse_config(read_mapping(path), str(path))
+    return parse_config(read_config_mapping(path), str(path))

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from preprocessing.schema import InputError
 
-
 SPECIAL_TOKENS = 2
 """[CLS] before a text and [SEP] after it."""
 

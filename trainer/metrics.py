@@ -26,7 +26,9 @@ def target_ranks(scores: np.ndarray, targets: np.ndarray, excluded: np.ndarray) 
     Returns:
       `[B]` ranks, from 1.
     """
-    scores = np.where(np.isnan(scores), -np.inf, scores)
+    unknown = np.isnan(scores)
+    if unknown.any():
+        scores = np.where(unknown, -np.inf, scores)
     rows = np.arange(len(targets))
     target = scores[rows, targets][:, None]
     others = ~excluded

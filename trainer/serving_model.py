@@ -152,20 +152,27 @@ class ServingModel(tf.Module):
         return {"item_id": self._ids(items), "score": score}
 
     def rank(self, user_id: tf.Tensor, history: tf.Tensor, candidate_id: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serving scores and predicted labels of given candidates; an unknown one has the lowest score."""
+        """Serving scores, their retrieval part, and predicted labels of given candidates.
+
+        An unknown candidate has the lowest scores.
+        """
         user, past, _ = self._request(user_id, history, tf.zeros([tf.shape(user_id)[0], 0], tf.string))
         vector, _ = self._user_vector(self._about(user), past)
         items = self._items(candidate_id)
         scores = self._ranking(user, vector, items)
         retrieved = tf.einsum("bd,bcd->bc", vector, tf.gather(self._vectors, items))
-        score = tf.where(items >= RESERVED, retrieved + self._blend * scores, LOWEST)
+        known = items >= RESERVED
         label = self._schema.label
         if label:
             rating = self._layers.value.ranker.labels_of(scores)
             rating = tf.clip_by_value(rating, label.minimum, label.maximum)
         else:
             rating = tf.sigmoid(scores)
-        return {"score": score, "rating": rating}
+        return {
+            "score": tf.where(known, retrieved + self._blend * scores, LOWEST),
+            "retrieved": tf.where(known, retrieved, LOWEST),
+            "rating": rating,
+        }
 
     def similar(self, item_id: tf.Tensor, exclude: tf.Tensor) -> dict[str, tf.Tensor]:
         """The items nearest to a given one, itself left out; nothing for an unknown item."""

@@ -111,6 +111,9 @@ def build_model(
     Raises:
       InputError: the config asks for what these examples do not have.
     """
+    if not config.model.item_content:
+        ids_alone = schema.items.model_copy(update={"text": None, "features": ()})
+        schema = schema.model_copy(update={"items": ids_alone})
     _check_content(schema, config)
     items = read_entities(examples, schema, "items")
     users = read_entities(examples, schema, "users")
@@ -130,11 +133,11 @@ def _check_content(schema: Schema, config: TrainerConfig) -> None:
     items, model = schema.items, config.model
     if not (items.text or items.features) and (not model.item_id or model.loss.semantic):
         asked = "model.loss.lambda" if model.item_id else "model.item_id: false"
-        raise InputError(f"{asked} needs texts or attributes of items, and {schema.name} has neither")
+        raise InputError(f"{asked} needs texts or attributes of items, and there are none")
     predictable = any(feature.kind in ("categorical", "multi") for feature in items.features)
     if model.loss.beta and not (items.text and predictable):
         missing = "categorical or multi attributes" if items.text else "texts"
-        raise InputError(f"model.loss.beta needs {missing} of items, and {schema.name} has none")
+        raise InputError(f"model.loss.beta needs {missing} of items, and there are none")
 
 
 def train(

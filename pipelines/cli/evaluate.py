@@ -47,10 +47,14 @@ def evaluate(
         Path | None, typer.Option("--output", help="Also write the numbers here, as JSON.")
     ] = None,
 ) -> None:
-    """Compares a model with popularity, EASE and user-plus-item biases on the same split.
+    """Compares a model with simple peers on the same split.
 
     The model is asked through its signatures alone, as any client would. The whole catalogue is ranked
     for each held-out interaction, the user's history left out; ties count half, nothing is sampled.
+
+    Peers: EASE, item-kNN, text alone, popularity, recent popularity, and for ratings user and item biases;
+    what they leave open is chosen on the validation part. Slices (unseen items, new users, popular and rare
+    items, lengths of history) and what the lists are like are shown as well; the JSON holds everything.
 
     Examples: `tandem evaluate --model runs/shop/model --examples runs/shop/examples`,
     `tandem evaluate --server localhost:8500 --examples runs/shop/examples --output metrics.json`.

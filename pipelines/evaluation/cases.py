@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from preprocessing.schema import Entity, InputError, Schema, read_vocabulary
 from preprocessing.schema.examples import read_batches
@@ -25,17 +26,23 @@ class Interactions:
     Attributes:
       user, item: `[I]` indices.
       label: `[I]`, or None when the data set has no labels.
+      time: `[I]` in milliseconds since 1970, or None when the data set has no times.
     """
 
     user: Indices
     item: Indices
     label: np.ndarray | None
+    time: Indices | None = None
 
-    def histories(self, users: int) -> list[Indices]:
-        """The items of each user index below `users`."""
-        order = np.argsort(self.user, kind="stable")
-        ends = np.cumsum(np.bincount(self.user, minlength=users))
-        return np.split(self.item[order], ends[:-1])
+    def matrix(self, users: int, items: int) -> sp.csr_matrix:
+        """The binary user-item matrix `[U, N]`."""
+        matrix = sp.csr_matrix((np.ones(len(self.user), np.float32), (self.user, self.item)), (users, items))
+        matrix.data[:] = 1  # what somebody had twice was summed
+        return matrix
+
+    def item_counts(self, items: int) -> Indices:
+        """The number of interactions of each item `[N]`."""
+        return np.bincount(self.item, minlength=items)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,16 @@ class Cases:
             yield slice(begin, end), slice(int(first), int(last))
 
 
+def history_matrix(histories: Sequence[Indices], items: int) -> sp.csr_matrix:
+    """The binary matrix `[B, N]` of which items are in which history."""
+    ends = np.cumsum([0, *map(len, histories)])
+    columns = np.concatenate([np.zeros(0, np.int64), *histories])
+    matrix = sp.csr_matrix((np.ones(len(columns), np.float32), columns, ends), (len(histories), items))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
 def read_interactions(examples: Path, schema: Schema) -> Interactions:
     """Reads the training part."""
     windows = list(read_batches(examples, schema, "train"))
@@ -79,10 +96,14 @@ def read_interactions(examples: Path, schema: Schema) -> Interactions:
     item = _joined([batch["item"].flat_values.numpy() for batch in windows])
     # A long history is cut into windows, which may stand in any order.
     order = np.lexsort((np.arange(len(user)), starts, user))
-    label = None
-    if schema.label:
-        label = _joined([batch["label"].flat_values.numpy() for batch in windows])[order]
-    return Interactions(user[order], item[order], label)
+    label = _joined([batch["label"].flat_values.numpy() for batch in windows])
+    time = _joined([batch["time"].flat_values.numpy() for batch in windows])
+    return Interactions(
+        user[order],
+        item[order],
+        label=label[order] if schema.label else None,
+        time=time[order] if len(time) else None,
+    )
 
 
 def read_cases(examples: Path, schema: Schema, part: HeldOut) -> Cases:

@@ -1,61 +1,46 @@
-"""What an evaluation found: a table for people, JSON for programs."""
+"""What an evaluation found: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pydantic
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from pipelines.evaluation.cases import Cases
+from pipelines.evaluation import tables
+from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.peers.peer import Settings, Trial
 from preprocessing.schema import InputError, write_whole
-from trainer.metrics import (
-    bootstrap_interval,
-    case_ndcg_at,
-    case_recall_at,
-    case_reciprocal_rank,
-)
-
-SHOWN = ("Recall@10", "Recall@100", "NDCG@10", "RMSE", "AUC")
-"""The columns of the table, as wide as a terminal; the JSON holds every metric."""
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A mean over cases with its 95% bootstrap interval."""
+class Slice:
+    """How many cases have a target in a slice, and how many targets it holds."""
 
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def mean(cls, values: np.ndarray, weights: np.ndarray | None = None) -> Metric:
-        """The mean of one value a case."""
-        return cls(float(np.average(values, weights=weights)), *bootstrap_interval(values, weights))
-
-    @classmethod
-    def over_targets(cls, values: np.ndarray, cases: Cases) -> Metric:
-        """The mean of one value a target, where a case's targets are drawn together."""
-        counts = np.bincount(cases.case)
-        return cls.mean(np.bincount(cases.case, values) / counts, counts)
-
-    def root(self) -> Metric:
-        """The square root of all three."""
-        return Metric(self.value**0.5, self.low**0.5, self.high**0.5)
+    cases: int
+    targets: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model and its metrics by name; one that it cannot have is missing."""
+    """A model or peer; a metric that it cannot have is missing.
+
+    Attributes:
+      metrics: over all targets, by name.
+      slices: Recall@10 and NDCG@10 of each slice of the targets.
+      ahead: how far the report's first row is ahead of this one, by slice (`all` is one too) and
+        metric, both judged by the same draws; empty for the first row itself.
+      peer: whether it is a peer.
+    """
 
     model: str
     metrics: Mapping[str, Metric]
+    slices: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
+    ahead: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
+    peer: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +50,10 @@ class Report:
     Attributes:
       part: which part of the split was judged.
       cases, targets: how many there are.
-      choices: what was chosen on the validation part, for example the strength of EASE.
+      choices: the settings that were chosen on the validation part, by peer.
       notes: what was left out, and why.
+      slices: the size of each slice.
+      trials: all settings that were tried, by peer.
     """
 
     name: str
@@ -75,8 +62,10 @@ class Report:
     cases: int
     targets: int
     rows: tuple[Row, ...]
-    choices: Mapping[str, float]
+    choices: Mapping[str, Settings]
     notes: tuple[str, ...] = ()
+    slices: Mapping[str, Slice] = field(default_factory=dict)
+    trials: Mapping[str, tuple[Trial, ...]] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Writes the report as JSON; the file is either whole or not there."""
@@ -98,38 +87,11 @@ class Report:
             raise InputError(f"{path}: holds no report of `tandem evaluate`") from None
 
     def print(self, console: Console) -> None:
-        """Prints the table, the best value of each column in bold."""
-        columns = [name for name in SHOWN if any(name in row.metrics for row in self.rows)]
-        table = Table("Model", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for column in columns:
-            table.add_column(column, justify="right", no_wrap=True)
-        best = {column: self._best(column) for column in columns}
-        for row in self.rows:
-            table.add_row(row.model, *(_cell(row.metrics.get(column), best[column]) for column in columns))
+        """Prints the tables, the best value of each column in bold, then the notes."""
         counts = f"{self.cases:,} cases, {self.targets:,} targets"
         console.print(f"{self.name}, {self.split} split, {self.part} part: {counts}", highlight=False)
-        console.print(table)
+        for table in tables.report_tables(self):
+            console.print(table)
         console.print("± is half the width of the 95% bootstrap interval.", style="dim")
-        for note in self.notes:
-            console.print(note, style="dim")
-
-    def _best(self, column: str) -> float:
-        values = [row.metrics[column].value for row in self.rows if column in row.metrics]
-        return min(values) if column == "RMSE" else max(values)
-
-
-def ranking_metrics(ranks: np.ndarray, cases: Cases) -> dict[str, Metric]:
-    """The metrics of a ranking from the ranks of the targets `[T]`; infinity is 'not found'."""
-    return {
-        "Recall@10": Metric.mean(case_recall_at(ranks, cases.case, 10)),
-        "Recall@100": Metric.mean(case_recall_at(ranks, cases.case, 100)),
-        "NDCG@10": Metric.mean(case_ndcg_at(ranks, cases.case, 10)),
-        "MRR": Metric.mean(case_reciprocal_rank(ranks, cases.case)),
-    }
-
-
-def _cell(metric: Metric | None, best: float) -> str:
-    if metric is None:
-        return ""
-    text = f"{metric.value:.4f} [dim]±{(metric.high - metric.low) / 2:.3f}[/dim]"
-    return f"[bold]{text}[/bold]" if metric.value == best else text
+        for line in (*tables.leads(self), *self.notes):
+            console.print(line, style="dim", markup=False, highlight=False)

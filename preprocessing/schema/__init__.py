@@ -3,7 +3,7 @@
 This is the only part of `preprocessing` that the trainer may import.
 """
 
-from preprocessing.schema.documents import Document, parse, read_mapping
+from preprocessing.schema.documents import Document, parse, read_config_mapping, read_mapping
 from preprocessing.schema.errors import InputError
 from preprocessing.schema.folders import file_digest, folder_digest, whole_folder, write_whole
 from preprocessing.schema.schema import (
@@ -45,6 +45,7 @@ __all__ = [
     "file_digest",
     "folder_digest",
     "parse",
+    "read_config_mapping",
     "read_mapping",
     "read_vocabulary",
     "whole_folder",

@@ -62,6 +62,42 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return document
 
 
+def read_config_mapping(path: Path) -> dict[str, Any]:
+    """Reads a config file, whose key `extends` may name another config that it changes.
+
+    What `extends` names starts at the config's own folder. Mappings of both are merged key by key; anything
+    else of the base is replaced.
+
+    Raises:
+      InputError: as `read_mapping`, or a config extends itself.
+    """
+    return _extended(path, ())
+
+
+def _extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    place = path.resolve()
+    if place in above:
+        raise InputError(f"{path}: extends: the config extends itself")
+    values = read_mapping(path)
+    if "extends" not in values:
+        return values
+    base = values.pop("extends")
+    if not isinstance(base, str) or not base:
+        raise InputError(f"{path}: extends: the path of a config is needed (found {base!r})")
+    return _merged(_extended(path.parent / base, (*above, place)), values)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        under = merged.get(key)
+        if isinstance(under, dict) and isinstance(value, dict):
+            merged[key] = _merged(under, value)
+        else:
+            merged[key] = value
+    return merged
+
+
 def parse(model: type[ModelT], values: Mapping[str, Any], where: str) -> ModelT:
     """Validates a mapping into a document.
 

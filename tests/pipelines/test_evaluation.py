@@ -18,10 +18,13 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.cli.evaluate import saved_model_folder
-from pipelines.evaluation import peers
-from pipelines.evaluation.cases import Cases, Interactions, read_cases, read_ids, read_interactions
-from pipelines.evaluation.judge import Questions, draw_others, judge
-from pipelines.evaluation.report import Metric, Report
+from pipelines.evaluation.answers import catalogue_answers
+from pipelines.evaluation.cases import Cases, Indices, Interactions, read_cases, read_ids, read_interactions
+from pipelines.evaluation.judge import judge
+from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.peers.popularity import Popularity
+from pipelines.evaluation.questions import Questions, draw_others
+from pipelines.evaluation.report import Report
 from preprocessing.schema import RESERVED, Entity, InputError, Label, Schema, write_vocabulary
 from preprocessing.schema.examples import serialize
 
@@ -93,7 +96,7 @@ class TableModel:
         self.users += list(inputs["user_id"])
         if signature == "rank":
             values = np.vectorize(lambda item: self.scores.get(item, -9.0))(inputs["candidate_id"])
-            answer = {"score": values, "rating": values}
+            answer = {"score": values, "retrieved": values, "rating": values}
         else:
             rows = [self._list(set(row) if self.obeys else set()) for row in inputs["exclude"]]
             answer = {
@@ -117,10 +120,19 @@ def questions(model: TableModel, examples: Path) -> tuple[Questions, Cases]:
 
 def test_windows_join_into_histories_whatever_their_order(examples: Path) -> None:
     interactions = read_interactions(examples, Schema.read(examples))
-    histories = [history.tolist() for history in interactions.histories(users=5)]
-    assert histories == [[], [], [2, 3, 4, 5], [2, 4], []]
+    assert interactions.user.tolist() == [2, 2, 2, 2, 3, 3]
+    assert interactions.item.tolist() == [2, 3, 4, 5, 2, 4]
     assert interactions.label is not None
     assert interactions.label.tolist() == [1, 5, 3, 4, 2, 4]
+    assert interactions.time is not None
+    assert interactions.time.tolist() == [1, 2, 3, 4, 1, 2]
+
+
+def test_what_somebody_had_twice_is_one_in_the_matrix() -> None:
+    twice = Interactions(np.array([2, 2, 2, 3]), np.array([3, 2, 3, 2]), None)
+    expected = [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 0]]
+    np.testing.assert_array_equal(twice.matrix(4, 4).toarray(), expected)
+    assert twice.item_counts(4).tolist() == [0, 0, 2, 2]
 
 
 def test_cases_hold_each_target_once_with_its_newest_label(examples: Path) -> None:
@@ -145,51 +157,10 @@ def test_an_empty_part_is_refused(tmp_path: Path) -> None:
         read_cases(tmp_path / "empty", schema, "test")
 
 
-@given(st.integers(0, 1000), st.sampled_from([0.5, 10.0, 200.0]))
-def test_ease_is_a_ridge_regression_of_each_item_on_the_others(seed: int, strength: float) -> None:
-    matrix = (np.random.default_rng(seed).random((12, 6)) < 0.4).astype(float)
-    histories = [np.flatnonzero(row) for row in matrix]
-    ease = peers.Ease(peers.gram_matrix(histories, 6), strength)
-    expected = np.zeros((6, 6))
-    for item in range(6):
-        others = np.delete(np.arange(6), item)
-        inputs = matrix[:, others]
-        normal = inputs.T @ inputs + strength * np.eye(5)
-        expected[others, item] = np.linalg.solve(normal, inputs.T @ matrix[:, item])
-    np.testing.assert_allclose(ease.scores(histories), matrix @ expected, atol=1e-9)
-
-
-@given(st.integers(0, 1000), st.sampled_from([1.0, 5.0, 20.0]))
-def test_the_bias_minimises_its_objective(seed: int, strength: float) -> None:
-    generator = np.random.default_rng(seed)
-    user, item = generator.integers(0, 5, 40), generator.integers(0, 6, 40)
-    label = generator.integers(1, 6, 40).astype(float)
-    bias = peers.UserItemBias.fit(Interactions(user, item, label), 6, 7, strength)
-    design = np.hstack([np.eye(6)[user], np.eye(7)[item]])
-    normal = design.T @ design + strength * np.eye(13)
-    solution = np.linalg.solve(normal, design.T @ (label - label.mean()))
-    np.testing.assert_allclose(np.hstack([bias.user_bias, bias.item_bias]), solution, atol=0.02)
-    assert bias.predict(np.array([5]), np.array([6])) == pytest.approx(label.mean())
-
-
-def test_popularity_counts_training_interactions_alone(examples: Path) -> None:
-    popularity = peers.Popularity(read_interactions(examples, Schema.read(examples)), 8)
-    np.testing.assert_array_equal(popularity.scores([np.array([2])]), [[0, 0, 2, 1, 2, 1, 0, 0]])
-
-
-def test_the_ranks_of_a_peer_by_hand(examples: Path) -> None:
-    schema = Schema.read(examples)
-    popularity = peers.Popularity(read_interactions(examples, schema), 8)
-    ranks = peers.catalogue_ranks(popularity, read_cases(examples, schema, "test"))
-    # ann: 7 alone is left. bob: of 3, 5 (one each), 6, 7 (none) 3 ties for first, 6 for third.
-    # cat: of all six, 2 and 4 tie for first.
-    np.testing.assert_array_equal(ranks, [1, 1.5, 3.5, 1.5])
-
-
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=6, max_size=6))
-def test_a_model_that_lists_everything_ranks_as_a_peer_does(scores: list[float]) -> None:
+def test_a_model_that_lists_everything_is_judged_as_a_peer_is(scores: list[float]) -> None:
     class Table:
-        def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        def scores(self, users: Indices, histories: Sequence[np.ndarray]) -> np.ndarray:
             return np.tile([9.0, 9.0, *scores], (len(histories), 1))
 
     cases = Cases(
@@ -203,28 +174,37 @@ def test_a_model_that_lists_everything_ranks_as_a_peer_does(scores: list[float])
     ids = np.array([name.encode() for name in names], dtype=object)
     users = np.array([b"", b"", b"ann", b"bob", b"cat"], dtype=object)
     model = TableModel(dict(zip(ITEMS, scores, strict=True)), k=8)
-    ranks = Questions(model, cases, ids, users, Progress(disable=True)).ranks("serving_default")
-    np.testing.assert_array_equal(ranks, peers.catalogue_ranks(Table(), cases))
+    asked = Questions(model, cases, ids, users, Progress(disable=True)).answers("serving_default")
+    peer = catalogue_answers(Table(), cases, items=8)
+    np.testing.assert_array_equal(asked.ranks, peer.ranks)
+    # The table model too puts the first of equals in front.
+    np.testing.assert_array_equal(asked.top, peer.top)
 
 
 def test_a_target_behind_the_end_of_the_list_is_not_found(examples: Path) -> None:
     model = TableModel(dict(zip(ITEMS, [6.0, 5.0, 4.0, 3.0, 2.0, 1.0], strict=True)), k=2)
     asked, _ = questions(model, examples)
     # ann has only 'größe' left; bob gets bean and date, so elder is missing; cat gets apple first.
-    np.testing.assert_array_equal(asked.ranks("retrieve"), [1, 1, math.inf, 1])
+    np.testing.assert_array_equal(asked.answers("retrieve").ranks, [1, 1, math.inf, 1])
 
 
 def test_a_user_without_history_is_asked_for_as_nobody(examples: Path) -> None:
     model = TableModel(dict.fromkeys(ITEMS, 1.0))
     asked, _ = questions(model, examples)
-    asked.ranks("serving_default")
+    asked.answers("serving_default")
     assert model.users == [b"ann", b"bob", b""]
 
 
 def test_a_model_that_returns_an_excluded_item_is_refused(examples: Path) -> None:
     asked, _ = questions(TableModel(dict.fromkeys(ITEMS, 1.0), obeys=False), examples)
     with pytest.raises(InputError, match=r"serving_default returned item .* to user 'ann', who excluded it"):
-        asked.ranks("serving_default")
+        asked.answers("serving_default")
+
+
+def test_a_model_that_returns_a_stranger_is_refused(examples: Path) -> None:
+    asked, _ = questions(TableModel({"apple": 1.0, "pear": 2.0}), examples)
+    with pytest.raises(InputError, match="returned item 'pear', which is not in the examples' catalogue"):
+        asked.answers("retrieve")
 
 
 def test_rmse(examples: Path) -> None:
@@ -258,21 +238,86 @@ def test_drawn_items_are_strangers_to_the_user(tmp_path: Path) -> None:
     assert draw_others(cases, schema.items.size)[0] == 0  # ann knows the whole catalogue
 
 
-def test_the_whole_report(examples: Path, tmp_path: Path) -> None:
+def test_popularity_by_hand(examples: Path) -> None:
+    schema = Schema.read(examples)
+    popularity = Popularity(read_interactions(examples, schema).item_counts(8))
+    answers = catalogue_answers(popularity, read_cases(examples, schema, "test"), items=8)
+    # ann: 7 alone is left. bob: of 3, 5 (one each), 6, 7 (none) 3 ties for first, 6 for third.
+    # cat: of all six, 2 and 4 tie for first.
+    np.testing.assert_array_equal(answers.ranks, [1, 1.5, 3.5, 1.5])
+    shown = [[item for item in row if item] for row in answers.top.tolist()]
+    assert shown == [[7], [3, 5, 6, 7], [2, 4, 3, 5, 6, 7]]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    examples = tmp_path_factory.mktemp("groceries") / "examples"
+    write_examples(examples)
     model = TableModel(dict(zip(ITEMS, [3.0, 3.0, 1.0, 1.0, 4.0, 1.0], strict=True)))
-    report = judge(model, examples, "test", Progress(disable=True))
+    return judge(model, examples, "test", Progress(disable=True))
+
+
+def test_the_whole_report(report: Report, tmp_path: Path) -> None:
     rows = {row.model: row.metrics for row in report.rows}
-    assert set(rows) == {"Tandem", "Tandem, retrieval", "EASE", "popularity", "user + item bias"}
+    assert [row.model for row in report.rows if not row.peer] == ["Tandem", "Tandem, retrieval"]
+    peers = ["EASE", "item-kNN", "recent popularity", "popularity", "user + item bias"]
+    assert [row.model for row in report.rows if row.peer] == peers
     assert (report.cases, report.targets) == (3, 4)
     assert rows["popularity"]["Recall@10"].value == 1
+    # ann, bob and cat are shown 1, 4 and 6 items: 7 thrice, 3, 5 and 6 twice, 2 and 4 once.
+    assert rows["popularity"]["Coverage@10"] == Metric(1.0)
+    assert rows["popularity"]["Gini@10"].value == pytest.approx((-5 - 3 - 2 + 2 + 6 + 15) / (5 * 11))
     report.write(tmp_path / "made" / "metrics.json")
     written = json.loads((tmp_path / "made" / "metrics.json").read_text())
     assert written["rows"][0]["metrics"]["RMSE"]["value"] == pytest.approx(math.sqrt(17 / 4))
     assert Report.read(tmp_path / "made" / "metrics.json") == report
+
+
+def test_a_report_fits_a_terminal(report: Report) -> None:
     output = io.StringIO()
     report.print(Console(file=output, width=80))
     assert "groceries, temporal split, test part: 3 cases, 4 targets" in output.getvalue()
     assert "…" not in output.getvalue()
+    assert "NDCG@10: Tandem - " in output.getvalue()
+
+
+def test_slices_of_the_report(report: Report) -> None:
+    assert {name: (each.cases, each.targets) for name, each in report.slices.items()} == {
+        "unseen items": (1, 1),  # größe for ann
+        "seen items": (2, 3),
+        "head": (1, 1),  # apple for cat
+        "torso": (1, 1),  # bean for bob
+        "tail": (1, 1),  # elder for bob
+        "new users": (1, 1),
+        "no history": (1, 1),
+        "history 1-5": (2, 3),
+    }
+    tandem = report.rows[0].slices
+    # bob's list is elder, bean, then ties: bean is ranked among all items, elder before it.
+    assert tandem["tail"]["NDCG@10"].value == 1
+    assert tandem["torso"]["NDCG@10"].value == pytest.approx(1 / math.log2(3))
+    assert tandem["unseen items"]["Recall@10"].value == 1
+
+
+def test_the_lead_is_the_difference_of_the_metrics(report: Report) -> None:
+    tandem, *others = report.rows
+    assert not tandem.ahead
+    for row in others[:-1]:  # the bias ranks nothing
+        for name in ("Recall@10", "NDCG@10"):
+            lead = row.ahead["all"][name].value
+            assert lead == pytest.approx(tandem.metrics[name].value - row.metrics[name].value)
+            for part in report.slices:
+                lead = row.ahead[part][name].value
+                assert lead == pytest.approx(tandem.slices[part][name].value - row.slices[part][name].value)
+
+
+def test_clicks_have_an_auc_for_everybody(tmp_path: Path) -> None:
+    write_examples(tmp_path / "clicks", labels=False)
+    model = TableModel(dict(zip(ITEMS, [5.0, 4.0, 1.0, 2.0, 2.0, 6.0], strict=True)))
+    report = judge(model, tmp_path / "clicks", "test", Progress(disable=True))
+    for row in report.rows:
+        assert "AUC" in row.metrics
+        assert "RMSE" not in row.metrics
 
 
 def test_a_file_that_is_no_report_is_named(tmp_path: Path) -> None:

@@ -151,8 +151,15 @@ def test_rank_gives_the_scores_of_serving_default(signatures, schema):
     np.testing.assert_allclose(ranked["score"], answer["score"], atol=1e-5)
     rating = ranked["rating"]
     assert (rating >= schema.label.minimum).all() and (rating <= schema.label.maximum).all()
-    unknown = signatures("rank", user_id=["u2"], history=NONE, candidate_id=[["nope", "", "i1"]])
-    assert unknown["score"][0, :2].max() < unknown["score"][0, 2]
+    for name in ("score", "retrieved"):
+        unknown = signatures("rank", user_id=["u2"], history=NONE, candidate_id=[["nope", "", "i1"]])[name]
+        assert unknown[0, :2].max() < unknown[0, 2]
+
+
+def test_rank_tells_the_scores_of_retrieve(signatures):
+    answer = signatures("retrieve", user_id=["u2"], history=[["i0", "i2"]], exclude=NONE)
+    ranked = signatures("rank", user_id=["u2"], history=[["i0", "i2"]], candidate_id=answer["item_id"])
+    np.testing.assert_allclose(ranked["retrieved"], answer["score"], atol=1e-5)
 
 
 def test_similar_leaves_the_item_itself_out_and_knows_nothing_of_the_unknown(signatures):

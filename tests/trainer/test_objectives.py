@@ -7,6 +7,7 @@ from preprocessing.schema import Feature, InputError
 from tests.trainer.conftest import data_config, write_tables
 from trainer.config import TrainerConfig
 from trainer.dataset import training_batches
+from trainer.export import export
 from trainer.tasks.attributes import AttributePrediction
 from trainer.train import build_model, prepare, train
 
@@ -87,13 +88,28 @@ def test_the_text_only_model_has_no_ids(tmp_path, examples, schema, config, prog
     assert not [weight.name for weight in model.weights if sizes & set(weight.shape)]
 
 
+def test_ids_alone_recommend_without_content(tmp_path, examples, config, progress):
+    alone = changed(config, item_content=False)
+    assert train(examples, tmp_path / "training", alone, progress).ndcg > 0.5
+    version = export(examples, tmp_path / "training", tmp_path / "model", alone, progress)
+    assert "embed_item" not in tf.saved_model.load(str(version)).signatures
+    assert not (tmp_path / "training" / "item_texts.npy").exists()
+    with pytest.raises(InputError, match=r"model\.loss\.beta needs texts of items"):
+        train(examples, tmp_path / "other", changed(alone, loss={"beta": 0.1}), progress)
+
+
+def test_items_must_be_known_by_something(config):
+    with pytest.raises(ValueError, match="item_id and item_content are both off"):
+        changed(config, item_id=False, item_content=False)
+
+
 def test_a_model_without_item_ids_needs_something_else(tmp_path, tiny_bert, config, progress):
     write_tables(tmp_path)
     data = data_config(tiny_bert).model_copy(update={"items": None})
     preprocess(data, "bare", tmp_path, tmp_path / "examples")
     for model, message in (
         ({"item_id": False}, "model.item_id: false needs texts or attributes of items"),
-        ({"loss": {"lambda": 0.1}}, "model.loss.lambda needs texts or attributes"),
+        ({"loss": {"lambda": 0.1}}, "model.loss.lambda needs texts or attributes of items"),
         ({"loss": {"beta": 0.1}}, "model.loss.beta needs texts of items"),
     ):
         with pytest.raises(InputError, match=message):

@@ -53,7 +53,8 @@ def test_loss_and_gradients_are_those_of_the_textbook(count, size, temperature, 
         tape.gradient(expected, [queries, candidates]),
         strict=True,
     ):
-        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5)
+        # Small entries are differences of large ones, so single precision goes by the largest.
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5 * max(1.0, np.abs(wanted).max()))
 
 
 def test_many_queries_are_scored_part_by_part():

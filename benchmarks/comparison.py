@@ -1,0 +1,103 @@
+"""The whole comparison: preprocess, train, export, judge the exported models and the peers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import fasteners
+from rich.console import Console
+from rich.progress import Progress as Bars
+
+from benchmarks.chart import draw
+from benchmarks.configs import examples_key
+from benchmarks.judging import Judging
+from benchmarks.models import Trained, train_and_export
+from benchmarks.record import write_record
+from pipelines import steps
+from pipelines.config import RunConfig
+from pipelines.evaluation.cases import HeldOut
+from pipelines.evaluation.report import Report
+from pipelines.statistics_table import show_statistics
+from preprocessing.pipeline import preprocess
+from preprocessing.schema import SCHEMA_FILE, InputError
+from trainer.progress import Progress
+
+
+class Comparison:
+    """A benchmark and its folder: `examples/`, `models/<name>/`, `judged/`, and the results.
+
+    What is finished and whose inputs have not changed is reused.
+
+    Args:
+      folder: it is made when it is not there.
+      configs: of the models, as `read_configs` gives them; all are compared with the first.
+      part: what to judge by.
+      workers: processes that preprocess.
+      console: where progress and results are printed.
+    """
+
+    def __init__(
+        self, folder: Path, configs: Sequence[RunConfig], part: HeldOut, workers: int, console: Console
+    ) -> None:
+        self._folder = folder
+        self._examples = folder / "examples"
+        self._configs = configs
+        self._part = part
+        self._workers = workers
+        self._console = console
+
+    def execute(self) -> Report:
+        """Does what is not finished, prints the tables and writes `accuracy.json` and `accuracy.png`.
+
+        Raises:
+          InputError: the configs cannot be used.
+        """
+        with self._alone():
+            self._preprocess()
+            trained = [self._train(config) for config in self._configs]
+            self._console.rule(f"[bold]{self._part}", align="left")
+            with Bars(console=self._console, transient=True) as bars:
+                judging = Judging(self._examples, self._part, self._folder / "judged", self._console, bars)
+                report, kept = judging.compare(trained)
+            report.print(self._console)
+            name = "accuracy" if self._part == "test" else f"accuracy-{self._part}"
+            record, chart = self._folder / f"{name}.json", self._folder / f"{name}.png"
+            write_record(record, report, self._configs, trained, kept)
+            draw(report, chart)
+            self._console.print(f"written: {record}, {chart}", soft_wrap=True)
+        return report
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = fasteners.InterProcessLock(self._folder / ".lock")
+        if not lock.acquire(blocking=False):
+            raise InputError(f"{self._folder}: another benchmark is at work here; choose another folder")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _preprocess(self) -> None:
+        config = self._configs[0]
+        key = examples_key(config)
+        marker = steps.Marker(self._folder / ".finished" / "preprocess")
+        if marker.holds(key) and (self._examples / SCHEMA_FILE).exists():
+            self._console.print("examples: nothing has changed, reused")
+            return
+        marker.remove()
+        # Not the config's name: whichever config comes first, the examples and their digest are the same.
+        name = self._folder.resolve().name
+        with self._console.status("preprocessing") as status:
+            preprocess(config.data, name, config.base, self._examples, self._workers, progress=status.update)
+        show_statistics(self._examples, self._console)
+        marker.write(key)
+
+    def _train(self, config: RunConfig) -> Trained:
+        self._console.rule(f"[bold]{config.name}", align="left")
+        folder = self._folder / "models" / config.name
+        trained = train_and_export(config, self._examples, folder, Progress(self._console))
+        self._console.print(trained.result.summary)
+        return trained

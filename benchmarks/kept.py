@@ -1,0 +1,70 @@
+"""Keeps what was judged, so that a benchmark that was cut off goes on where it was."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.evaluation.answers import Answers
+from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.peers.peer import Trial
+from pipelines.evaluation.rows import Judged
+from preprocessing.schema import write_whole
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was judged, and how many seconds fitting and judging took."""
+
+    judged: Judged
+    seconds: float
+
+    def write(self, path: Path, key: str) -> None:
+        """Writes it with the key of everything that it depends on; the file is whole or not there."""
+        judged = self.judged
+        details = {
+            "key": key,
+            "name": judged.name,
+            "labels": {name: asdict(metric) for name, metric in judged.labels.items()},
+            "peer": judged.peer,
+            "trials": [asdict(trial) for trial in judged.trials],
+            "choice": asdict(judged.choice) if judged.choice else None,
+            "seconds": self.seconds,
+        }
+        arrays: dict[str, Any] = {"details": np.array(json.dumps(details))}
+        if judged.answers is not None:
+            arrays |= {"ranks": judged.answers.ranks, "top": judged.answers.top}
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content.getbuffer())
+
+    @classmethod
+    def read(cls, path: Path, key: str) -> Kept | None:
+        """Reads what was kept with this key; None when there is no such thing."""
+        if not path.exists():
+            return None
+        with np.load(path) as arrays:
+            details = json.loads(str(arrays["details"]))
+            answers = Answers(arrays["ranks"], arrays["top"]) if "ranks" in arrays else None
+        if details["key"] != key:
+            return None
+        judged = Judged(
+            name=details["name"],
+            answers=answers,
+            labels={name: Metric(**metric) for name, metric in details["labels"].items()},
+            peer=details["peer"],
+            trials=tuple(_trial(trial) for trial in details["trials"]),
+            choice=_trial(details["choice"]) if details["choice"] else None,
+        )
+        return cls(judged, details["seconds"])
+
+
+def _trial(values: Mapping[str, Any]) -> Trial:
+    return Trial(values["settings"], values["value"])

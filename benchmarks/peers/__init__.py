@@ -1,0 +1,1 @@
+"""Peers that need packages of the extra `bench`, or minutes of training."""
