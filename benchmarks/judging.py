@@ -25,8 +25,8 @@ from pipelines.evaluation.report import Report
 from pipelines.evaluation.rows import Judged
 from pipelines.evaluation.texts import read_texts
 from preprocessing.schema import file_digest, folder_digest, write_whole
+from serving.models.saved_model import LoadedModel
 from serving.predictor import Predictor
-from serving.saved_model import LoadedModel
 
 ROOT = Path(__file__).resolve().parents[1]
 JUDGING = (

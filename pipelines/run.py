@@ -25,8 +25,8 @@ from preprocessing.pipeline import preprocess
 from preprocessing.plan import make_plan
 from preprocessing.schema import InputError, Schema, read_vocabulary
 from serving.client import Client
-from serving.saved_model import LoadedModel
-from serving.versions import find as find_versions
+from serving.models.saved_model import LoadedModel
+from serving.models.versions import find as find_versions
 from trainer.export import export
 from trainer.progress import Progress
 from trainer.train import train

@@ -258,12 +258,17 @@ def check_entity(source: Source, cells: list[str]) -> list[str]:
       RowError: at the first column that cannot be used.
     """
     return [
-        _entity_cell(name, column, cell)
+        entity_cell(name, column, cell)
         for (name, column), cell in zip(source.columns.items(), cells, strict=True)
     ]
 
 
-def _entity_cell(name: str, column: Column, cell: str) -> str:
+def entity_cell(name: str, column: Column, cell: str) -> str:
+    """Checks one cell of an item or user and gives it stripped.
+
+    Raises:
+      RowError: it is not what the column holds.
+    """
     if isinstance(column, IdColumn):
         return id_cell(name, cell)
     if isinstance(column, TextColumn):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -10,26 +10,35 @@ from typing import Any
 
 import grpc
 import numpy as np
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
 
-from serving import recommendations, tensors
+from serving import channels, recommendations, tensors
 from serving.errors import Code, ServingError
 
 _READY_POLL_SECONDS = 0.1
-_RETRY_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
-_CHANNEL_OPTIONS = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # gRPC waits a second and more before it connects again, which would outlast the retries.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-]
+_State = get_model_status_pb2.ModelVersionStatus.State
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """What a server says of one version of a model.
+
+    Attributes:
+        number: the version.
+        state: `AVAILABLE` when it serves; else `START`, `LOADING`, `UNLOADING`, `END` or `UNKNOWN`.
+        error: why it could not be loaded, `""` if nothing went wrong.
+    """
+
+    number: int
+    state: str
+    error: str
 
 
 class Client:
@@ -39,13 +48,20 @@ class Client:
         target: `host:port`.
         model_name: the model's name on that server.
         timeout: seconds that a call may take, retries while the server is UNAVAILABLE included.
+        credentials: for TLS, as `channels.tls` reads them; none connects without TLS.
     """
 
-    def __init__(self, target: str = "localhost:8500", model_name: str = "tandem", timeout: float = 10.0):
+    def __init__(
+        self,
+        target: str = "localhost:8500",
+        model_name: str = "tandem",
+        timeout: float = 10.0,
+        credentials: grpc.ChannelCredentials | None = None,
+    ):
         self.target = target
         self.model_name = model_name
         self.timeout = timeout
-        self._channel = grpc.insecure_channel(target, options=_CHANNEL_OPTIONS)
+        self._channel = channels.connect(target, timeout, credentials)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -69,9 +85,36 @@ class Client:
         request.model_spec.name = self.model_name
         request.model_spec.signature_name = signature
         for alias, value in inputs.items():
-            request.inputs[alias].CopyFrom(tensors.encode(tensors.to_array(value)))
-        response = self._call(self._predictions.Predict, request)
+            tensors.write_fields(tensors.to_array(value), request.inputs[alias])
+        response = self._call(self._predictions.Predict, request, self.timeout)
         return {alias: tensors.decode(proto) for alias, proto in response.outputs.items()}
+
+    def recommend(
+        self, user_id: str = "", history: Iterable[str] = (), exclude: Iterable[str] = (), k: int = 10
+    ) -> list[recommendations.Recommendation]:
+        """Recommends items to one user; see `recommendations.recommend`."""
+        return recommendations.recommend(self, user_id, history, exclude, k)
+
+    def signatures(self) -> dict[str, meta_graph_pb2.SignatureDef]:
+        """Asks for the model's signatures: what it can be asked, with types and shapes.
+
+        Raises:
+            ServingError: no answer came; with the server's words.
+        """
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        request.model_spec.name = self.model_name
+        response = self._call(self._predictions.GetModelMetadata, request, self.timeout)
+        packed = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(packed)
+        return dict(packed.signature_def)
+
+    def versions(self) -> list[Version]:
+        """Asks for the state of every version of the model, the highest first.
+
+        Raises:
+            ServingError: no answer came, or the server never heard of the model; with the server's words.
+        """
+        return self._versions(self.timeout)
 
     def wait_until_ready(self, deadline_s: float = 60.0) -> None:
         """Returns once a version of the model is AVAILABLE.
@@ -93,24 +136,20 @@ class Client:
                 raise pending
             time.sleep(_READY_POLL_SECONDS)
 
-    def recommend(
-        self, user_id: str = "", history: Iterable[str] = (), exclude: Iterable[str] = (), k: int = 10
-    ) -> list[recommendations.Recommendation]:
-        """Recommends items to one user; see `recommendations.recommend`."""
-        return recommendations.recommend(self, user_id, history, exclude, k)
+    def _call(self, method: Callable[..., Any], request: Any, timeout: float) -> Any:
+        try:
+            return method(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise channels.explain(error, self.target, timeout) from error
 
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
-        """Calls within the timeout, again after a pause each time that the server is UNAVAILABLE."""
-        end = time.monotonic() + self.timeout
-        for pause in (*_RETRY_PAUSES_SECONDS, math.inf):
-            try:
-                return method(request, timeout=max(0.0, end - time.monotonic()))
-            except grpc.RpcError as error:
-                problem = self._serving_error(error)
-                if problem.code != Code.UNAVAILABLE or time.monotonic() + pause >= end:
-                    raise problem from error
-            time.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+    def _versions(self, timeout: float) -> list[Version]:
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self.model_name
+        response = self._call(self._models.GetModelStatus, request, timeout)
+        return [
+            Version(each.version, _State.Name(each.state), each.status.error_message)
+            for each in response.model_version_status
+        ]
 
     def _status_problem(self, time_left: float) -> ServingError | None:
         """Asks for the model's status: None if it is available, an error if it may yet become so.
@@ -118,36 +157,18 @@ class Client:
         Raises:
             ServingError: it will not become available by waiting.
         """
-        request = get_model_status_pb2.GetModelStatusRequest()
-        request.model_spec.name = self.model_name
         try:
-            response = self._models.GetModelStatus(request, timeout=min(time_left, self.timeout))
-        except grpc.RpcError as error:
-            problem = self._serving_error(error)
-            if problem.code in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED):
-                return problem
-            raise problem from error
-        versions = response.model_version_status
+            versions = self._versions(min(time_left, self.timeout))
+        except ServingError as error:
+            if error.code in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED):
+                return error
+            raise
         states = {version.state for version in versions}
-        status = get_model_status_pb2.ModelVersionStatus
-        if status.AVAILABLE in states:
+        if "AVAILABLE" in states:
             return None
-        if states == {status.END}:
+        if states == {"END"}:
             raise ServingError(
-                f"{self.target} serves no version of {self.model_name}: {versions[0].status.error_message}",
+                f"{self.target} serves no version of {self.model_name}: {versions[0].error}",
                 Code.UNAVAILABLE,
             )
         return ServingError(f"{self.target} is still loading {self.model_name}", Code.UNAVAILABLE)
-
-    def _serving_error(self, error: grpc.RpcError) -> ServingError:
-        code = Code(error.code().value[0])
-        if code == Code.UNAVAILABLE:
-            message = (
-                f"no server at {self.target}; start one with "
-                "`tandem serve --model_base_path=MODEL --port=PORT`"
-            )
-        elif code == Code.DEADLINE_EXCEEDED:
-            message = f"{self.target} did not answer within {self.timeout:g} s"
-        else:
-            message = f"{self.target} answered {code.name}: {error.details()}"
-        return ServingError(message, code)

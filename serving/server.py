@@ -7,20 +7,19 @@ import gc
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from serving import batching_parameters, config_files, config_watch, protos, warmup
-from serving.batching import BatchScheduler
-from serving.errors import ServingError
-from serving.events import Events
-from serving.grpc_server import GrpcServer
-from serving.manager import ModelManager, Watch
-from serving.model_configs import ModelConfig
-from serving.options import ServerOptions
+from serving.grpc_api.server import GrpcServer
+from serving.models import config_watch, loading
+from serving.models.labels import Unavailable
+from serving.models.manager import ModelManager, Watch
+from serving.models.servables import Retries
+from serving.monitoring.events import Events
 from serving.rest.server import RestServer
-from serving.saved_model import LoadedModel
-from serving.servables import Retries
+from serving.settings import config_files, config_protos
+from serving.settings.model_configs import ModelConfig
+from serving.settings.options import ServerOptions
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +28,11 @@ _PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
 
 
 class Server:
-    """A model server in this process: `start`, then `stop`.
+    """A model server in this process: `load`, `listen`, then `stop`.
 
     Attributes:
-        port: where it listens for gRPC, once started; 0 if only at a UNIX socket.
-        rest_port: where it listens for REST, once started; 0 if nowhere.
+        port: where it listens for gRPC, once loaded; 0 if only at a UNIX socket.
+        rest_port: where it listens for REST, once it does; 0 if nowhere.
 
     Raises:
         ServingError: a config file is missing or wrong.
@@ -46,7 +45,7 @@ class Server:
         config_text = config_files.read_text(options.model_config_file) if options.model_config_file else ""
         events = Events()
         self._manager = ModelManager(
-            _model_configs(options, config_text), _loader(options, events), _watch(options), events
+            _model_configs(options, config_text), loading.loader(options, events), _watch(options), events
         )
         self._config_watch = None
         if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
@@ -60,20 +59,39 @@ class Server:
         self._rest = _rest_server(self._manager, options)
 
     def start(self) -> None:
-        """Takes the ports, loads the models, then listens: whoever can connect gets answers.
+        """Loads, then listens.
 
         Raises:
             ServingError: a port is taken, or there is a model that cannot be loaded.
         """
+        self.load()
+        self.listen()
+
+    def load(self) -> None:
+        """Takes the gRPC port, so that a wrong one is told at once, and loads a version of every model.
+
+        Raises:
+            ServingError: the port is taken, or there is a model that cannot be loaded.
+        """
         self.port = self._grpc.bind()
         try:
             self._manager.start()
-            if self._rest:
-                self.rest_port = self._rest.start()
-        except ServingError:
-            self._grpc.stop(None)
-            self._manager.close()
+        except BaseException:
+            self._give_up()
             raise
+
+    def listen(self) -> None:
+        """Answers from now on: the models are there, so whoever can connect gets answers.
+
+        Raises:
+            ServingError: the port for REST is taken.
+        """
+        if self._rest:
+            try:
+                self.rest_port = self._rest.start()
+            except BaseException:
+                self._give_up()
+                raise
         self._grpc.start()
         if self._config_watch:
             self._config_watch.start()
@@ -88,23 +106,29 @@ class Server:
             self._config_watch.stop()
         self._manager.close()
 
+    def _give_up(self) -> None:
+        self._grpc.stop(None)
+        self._manager.close()
+
 
 def run(options: ServerOptions) -> None:
     """Serves until SIGTERM or SIGINT, then answers what is in flight and returns.
 
     Prints a line to standard output for each address where it is ready, as TensorFlow Serving says it:
-    `Running gRPC ModelServer at 0.0.0.0:8500 ...`, with the port that was chosen.
+    `Running gRPC ModelServer at 0.0.0.0:8500 ...`, with the port that was chosen. Until then, a signal ends
+    the process at once: there is nothing to answer yet.
 
     Raises:
         ServingError: it cannot start.
     """
     server = Server(options)
-    server.start()
+    server.load()
     # What is there now stays. The collector need not look through all of it again and again, which would
     # stop every request for a good part of a second.
     gc.collect()
     gc.freeze()
     with _termination_signals() as terminated:
+        server.listen()
         for line in _addresses(server):
             print(line, flush=True)
         terminated.wait()
@@ -131,44 +155,16 @@ def _watch(options: ServerOptions) -> Watch:
     return Watch(
         options.file_system_poll_wait_seconds,
         Retries(options.max_num_load_retries, options.load_retry_interval_micros / 1e6),
-        options.allow_version_labels_for_unavailable_models,
+        _unavailable_labels(options),
     )
 
 
-def _loader(options: ServerOptions, events: Events) -> Callable[[str], LoadedModel]:
-    """Makes what loads a version and warms it up, all of them with one pool of slots for batches."""
-    batching = BatchScheduler(_batching_parameters(options), events) if options.enable_batching else None
-    parallelism = options.tensorflow_session_parallelism
-    intra, inter = options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism
-    if not (intra or inter):
-        intra = inter = parallelism
-
-    def load(folder: str) -> LoadedModel:
-        model = LoadedModel(
-            folder,
-            tags=options.saved_model_tags.split(","),
-            intra_op_parallelism=intra,
-            inter_op_parallelism=inter,
-            gpu_memory_fraction=options.per_process_gpu_memory_fraction,
-            checks_methods=options.enable_signature_method_name_check,
-            batching=batching,
-        )
-        if options.enable_model_warmup:
-            try:
-                warmup.replay(model, folder, max(options.num_request_iterations_for_warmup, 1), events)
-            except BaseException:
-                model.close()
-                raise
-        return model
-
-    return load
-
-
-def _batching_parameters(options: ServerOptions) -> batching_parameters.BatchingParameters:
-    proto = protos.BatchingParameters()
-    if options.batching_parameters_file:
-        config_files.read(options.batching_parameters_file, proto)
-    return batching_parameters.from_proto(proto)
+def _unavailable_labels(options: ServerOptions) -> Unavailable:
+    if options.force_allow_any_version_labels_for_unavailable_models:
+        return Unavailable.ANY
+    if options.allow_version_labels_for_unavailable_models:
+        return Unavailable.UNUSED
+    return Unavailable.NONE
 
 
 def _rest_server(manager: ModelManager, options: ServerOptions) -> RestServer | None:
@@ -186,13 +182,14 @@ def _rest_server(manager: ModelManager, options: ServerOptions) -> RestServer | 
         options.rest_api_num_threads,
         options.rest_api_timeout_in_ms,
         _prometheus_path(options.monitoring_config_file),
+        options.rest_api_enable_cors_support,
     )
 
 
 def _prometheus_path(monitoring_config_file: str) -> str | None:
     if not monitoring_config_file:
         return None
-    config = config_files.read(monitoring_config_file, protos.MonitoringConfig()).prometheus_config
+    config = config_files.read(monitoring_config_file, config_protos.MonitoringConfig()).prometheus_config
     return (config.path or _PROMETHEUS_PATH) if config.enable else None
 
 

@@ -140,8 +140,8 @@ class ScannConfig(Document):
     https://arxiv.org/abs/1908.10396; sizes after ScaNN's docs/algorithms.md).
 
     Attributes:
-      leaves: partitions; the square root of the catalogue's size when not given.
-      leaves_to_search: partitions read for a query; a tenth of them when not given.
+      leaves: partitions; twice the square root of the catalogue's size when not given.
+      leaves_to_search: partitions read for a query; a twentieth of them when not given.
       reorder: candidates whose scores are computed exactly.
     """
 
@@ -149,6 +149,22 @@ class ScannConfig(Document):
     leaves: pydantic.PositiveInt | None = None
     leaves_to_search: pydantic.PositiveInt | None = None
     reorder: pydantic.PositiveInt = 500
+
+
+class PortableConfig(Document):
+    """The index of stock TensorFlow operations.
+
+    A catalogue of at most `brute_force_below` items is scored exactly; above that it is divided into leaves,
+    and the items of the nearest leaves are scored.
+
+    Attributes:
+      leaves: partitions; the square root of the catalogue's size when not given.
+      leaves_to_search: partitions read for a query; 6% of them when not given.
+    """
+
+    brute_force_below: pydantic.NonNegativeInt = 20_000
+    leaves: pydantic.PositiveInt | None = None
+    leaves_to_search: pydantic.PositiveInt | None = None
 
 
 class ExportConfig(Document):
@@ -160,13 +176,18 @@ class ExportConfig(Document):
       exclude_history: never recommend what is in the history.
       stored_history: the newest interactions kept for each known user, for requests without a
         history; 0 keeps none.
+      index: `scann`: the fastest, needs ScaNN's operations in the server; `portable`: stock TensorFlow
+        operations alone, for a tensorflow/serving image as it is.
+      scann, portable: the sizes of either.
     """
 
     k: pydantic.PositiveInt = 100
     candidates: pydantic.PositiveInt = 200
     exclude_history: bool = True
     stored_history: pydantic.NonNegativeInt = 1000
+    index: Literal["scann", "portable"] = "scann"
     scann: ScannConfig = ScannConfig()
+    portable: PortableConfig = PortableConfig()
 
     @pydantic.model_validator(mode="after")
     def _enough_candidates(self) -> ExportConfig:

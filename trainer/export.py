@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
-from preprocessing.schema import InputError, Schema, whole_folder
+from preprocessing.schema import InputError, Schema
 from trainer.config import TrainerConfig
 from trainer.progress import Progress
-from trainer.serving_model import ServingModel
+from trainer.towers import Towers
 from trainer.train import TrainResult, build_model, fingerprint
-
-DETAILS_FILE = "tandem.json"
-
-
-def next_version(model: Path) -> int:
-    """One more than the newest version in `model/`, or 1."""
-    versions = [int(folder.name) for folder in model.glob("*") if folder.name.isdigit()]
-    return max(versions, default=0) + 1
-
-
-def _details(version: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((version / "assets.extra" / DETAILS_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
+from trainer.version import Details, Items, Version, newest_version, writing_alone
 
 
 def export(
@@ -38,6 +22,8 @@ def export(
     progress: Progress,
 ) -> Path:
     """Exports the best checkpoint of a finished training, unless the newest version is just that.
+
+    A newest version to which items were added since counts as this very model.
 
     Args:
       examples: the folder that was trained on.
@@ -58,34 +44,32 @@ def export(
         raise InputError(
             f"{training}: no finished training of these examples with this config; run `tandem train`"
         )
-    details = {
-        "name": schema.name,
-        "items": schema.items.size,
-        "dimension": config.model.dimension,
-        "blend": result.blend,
-        "validation": {"ndcg@10": result.blended_ndcg, "rmse": result.ranking},
-        "fingerprint": result.fingerprint,
-        "export": config.export.model_dump(mode="json"),
-    }
-    newest = model / str(next_version(model) - 1)
-    if _details(newest) == details:
-        progress.say("the newest version is this very model")
-        return newest
+    details = Details(
+        name=schema.name,
+        items=schema.items.size,
+        dimension=config.model.dimension,
+        blend=result.blend,
+        validation={"ndcg@10": result.blended_ndcg, "rmse": result.ranking},
+        fingerprint=result.fingerprint,
+        export=config.export,
+    )
     checkpoint = tf.train.latest_checkpoint(str(training / "best"))
     if checkpoint is None:
         raise InputError(f"{training}: the best checkpoint is gone; delete this folder and train again")
-    tandem, items, users = build_model(examples, training, schema, config, progress)
-    tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
-    progress.say("Exporting the SavedModel")
-    module = ServingModel(tandem, examples, items, users, config, result.blend)
-    signatures = module.signatures()
-    module.track(signatures)
-    folder = model / str(next_version(model))
-    with whole_folder(folder, "saved_model.pb") as scratch:
-        # Custom ops must be named, or loading them in a server would come as a surprise.
-        options = tf.saved_model.SaveOptions(namespace_whitelist=["Scann"])
-        tf.saved_model.save(module, str(scratch), signatures, options)
-        extra = scratch / "assets.extra"
-        extra.mkdir()
-        (extra / DETAILS_FILE).write_text(json.dumps(details, indent=1) + "\n", encoding="utf-8")
-    return folder
+    with writing_alone(model):
+        newest = model / str(newest_version(model))
+        if _is(newest, details):
+            progress.say("the newest version is this very model")
+            return newest
+        tandem, items, users = build_model(examples, training, schema, config, progress)
+        tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
+        catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy())
+        towers = Towers(tandem, examples, users, config)
+        return Version(towers, catalogue, tandem.schema, details).write(model, progress)
+
+
+def _is(version: Path, details: Details) -> bool:
+    try:
+        return Details.read(version).trained == details
+    except InputError:
+        return False

@@ -12,9 +12,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from pipelines.cli.connection import CaCertificate, ClientCertificate, ClientKey, Tls, credentials
 from preprocessing.schema import InputError
 
 if TYPE_CHECKING:
+    import grpc
+
     from serving.predictor import Predictor
 
 CALL_SECONDS = 120.0
@@ -42,6 +45,10 @@ def evaluate(
     model_name: Annotated[
         str, typer.Option("--model_name", help="The model's name on the server.")
     ] = "tandem",
+    tls: Tls = False,
+    ca_certificate: CaCertificate = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
     part: Annotated[HeldOutPart, typer.Option("--part", help="What to judge by.")] = HeldOutPart.test,
     output: Annotated[
         Path | None, typer.Option("--output", help="Also write the numbers here, as JSON.")
@@ -63,8 +70,9 @@ def evaluate(
 
     if bool(model) == bool(server):
         raise InputError("give either --model (a folder) or --server (host:port)")
+    tls_credentials = credentials(tls, ca_certificate, client_certificate, client_key)
     with (
-        _connected(server, model_name) if server else _loaded(model) as predictor,
+        _connected(server, model_name, tls_credentials) if server else _loaded(model) as predictor,
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
         report = judge(predictor, examples, part.value, progress)
@@ -81,7 +89,7 @@ def saved_model_folder(path: str) -> str:
     """
     import tensorflow as tf
 
-    from serving import versions
+    from serving.models import versions
 
     if tf.io.gfile.exists(f"{path}/saved_model.pb"):
         return path
@@ -97,15 +105,17 @@ def saved_model_folder(path: str) -> str:
 
 @contextlib.contextmanager
 def _loaded(path: str) -> Iterator[Predictor]:
-    from serving.saved_model import LoadedModel
+    from serving.models.saved_model import LoadedModel
 
     with contextlib.closing(LoadedModel(saved_model_folder(path))) as model:
         yield model
 
 
 @contextlib.contextmanager
-def _connected(target: str, model_name: str) -> Iterator[Predictor]:
+def _connected(
+    target: str, model_name: str, tls_credentials: grpc.ChannelCredentials | None
+) -> Iterator[Predictor]:
     from serving.client import Client
 
-    with Client(target, model_name, CALL_SECONDS) as client:
+    with Client(target, model_name, CALL_SECONDS, tls_credentials) as client:
         yield client

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.connection import CaCertificate, ClientCertificate, ClientKey, Tls, credentials
+
 
 def recommend(
     user: Annotated[
@@ -34,6 +36,10 @@ def recommend(
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Seconds to wait for an answer.")
     ] = 10.0,
+    tls: Tls = False,
+    ca_certificate: CaCertificate = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Recommends items to one user, by way of a running `tandem serve`.
@@ -48,7 +54,8 @@ def recommend(
     from pipelines.recommendations import ask, show
     from serving.client import Client
 
-    with Client(server, model_name, timeout) as client:
+    tls_credentials = credentials(tls, ca_certificate, client_certificate, client_key)
+    with Client(server, model_name, timeout, tls_credentials) as client:
         answer = ask(client, user, _ids(history), _ids(exclude), k)
     if as_json:
         print(json.dumps(dataclasses.asdict(answer), ensure_ascii=False, indent=2))

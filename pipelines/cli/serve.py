@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib import metadata
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
+
+from pipelines import __version__
 
 READS_ITS_OWN_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _FAILED = 255  # as `tensorflow_model_server`, whose main returns -1
@@ -18,7 +21,7 @@ class ServeCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes what the command does and every flag."""
-        from serving import flags
+        from serving.settings import flags
 
         formatter.write(f"{self.help}\n\n{flags.usage('tandem serve')}")
 
@@ -27,18 +30,22 @@ def serve(context: typer.Context) -> None:
     """Serves SavedModels over gRPC and REST, as `tensorflow_model_server` does.
 
     It speaks TensorFlow Serving's protocol and takes its flags, so its clients and command lines work
-    unchanged. Any SavedModel will do; ScaNN and TF-Text operations are there. A new version in the folder is
-    picked up, with no request lost; a broken one is reported and the old one keeps serving. Ctrl-C or SIGTERM
-    answers what is in flight, then ends.
+    unchanged. Any SavedModel will do; ScaNN and TF-Text operations are there. A folder without a version is
+    waited for. A new version in it is picked up, with no request lost; a broken one is reported and the old
+    one keeps serving. Ctrl-C or SIGTERM answers what is in flight, then ends.
 
     Example: `tandem serve --model_base_path=runs/movielens-100k/model`, then `tandem recommend --user 196`.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
-    from serving import flags
     from serving.errors import ServingError
+    from serving.settings import flags
 
     try:
+        if flags.asks_for_version(context.args):
+            print(f"TensorFlow ModelServer: tandem {__version__}")
+            print(f"TensorFlow Library: {metadata.version('tensorflow')}")
+            return
         options = flags.parse(context.args)
         from serving.server import run
 

@@ -11,12 +11,12 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving import inference
 from serving.errors import ServingError
-from serving.manager import ModelManager
+from serving.inference import api
+from serving.models.manager import ModelManager
+from serving.models.signatures import DEFAULT_SIGNATURE
 from serving.rest import documents, examples, predict_requests, responses
 from serving.rest.paths import Call
-from serving.signatures import DEFAULT_SIGNATURE
 
 
 def answer(manager: ModelManager, call: Call, body: bytes, timeout_s: float | None = None) -> bytes:
@@ -50,7 +50,7 @@ def _predict(manager: ModelManager, spec: model_pb2.ModelSpec, body: bytes, time
         tensors, write = predict_requests.from_columns(document, inputs), responses.outputs
     for name, tensor in tensors.items():
         request.inputs[name].CopyFrom(tensor)
-    return write(inference.predict(manager, request, tensor_content=True, timeout_s=timeout_s))
+    return write(api.predict(manager, request, tensor_content=True, timeout_s=timeout_s))
 
 
 def _inputs(manager: ModelManager, spec: model_pb2.ModelSpec) -> predict_requests.Inputs:
@@ -71,19 +71,19 @@ def _classify(
     request = classification_pb2.ClassificationRequest(model_spec=spec)
     document = documents.read(body, request.model_spec)
     request.input.CopyFrom(examples.to_input(document))
-    return responses.classifications(inference.classify(manager, request, timeout_s=timeout_s))
+    return responses.classifications(api.classify(manager, request, timeout_s=timeout_s))
 
 
 def _regress(manager: ModelManager, spec: model_pb2.ModelSpec, body: bytes, timeout_s: float | None) -> bytes:
     request = regression_pb2.RegressionRequest(model_spec=spec)
     document = documents.read(body, request.model_spec)
     request.input.CopyFrom(examples.to_input(document))
-    return responses.regressions(inference.regress(manager, request, timeout_s=timeout_s))
+    return responses.regressions(api.regress(manager, request, timeout_s=timeout_s))
 
 
 def _status(manager: ModelManager, spec: model_pb2.ModelSpec, body: bytes, timeout_s: float | None) -> bytes:
     request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
-    return responses.status(inference.model_status(manager, request))
+    return responses.status(api.model_status(manager, request))
 
 
 def _metadata(
@@ -92,7 +92,7 @@ def _metadata(
     request = get_model_metadata_pb2.GetModelMetadataRequest(
         model_spec=spec, metadata_field=["signature_def"]
     )
-    return responses.metadata(inference.get_model_metadata(manager, request))
+    return responses.metadata(api.get_model_metadata(manager, request))
 
 
 _ANSWERS = {

@@ -7,8 +7,8 @@ from typing import Any
 from tensorflow_serving.apis import model_pb2
 
 from serving.errors import ServingError
-from serving.rest import json_parsing
-from serving.rest.json_writing import shown
+from serving.rest.values import json_parsing
+from serving.rest.values.json_writing import shown
 
 _SIGNATURE = "signature_name"
 

@@ -10,9 +10,9 @@ from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import input_pb2
 
 from serving.errors import ServingError
-from serving.rest import base64_objects, mismatches
 from serving.rest.documents import format_error
-from serving.rest.number_types import FLOATS
+from serving.rest.values import base64_objects, mismatches
+from serving.rest.values.number_types import FLOATS
 
 _CONTEXT, _EXAMPLES = "context", "examples"
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}

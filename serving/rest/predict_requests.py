@@ -9,11 +9,11 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.errors import ServingError
-from serving.rest import mismatches
-from serving.rest.base64_objects import is_base64
 from serving.rest.documents import format_error
-from serving.rest.json_writing import shown
-from serving.rest.tensor_values import to_tensor, try_tensor
+from serving.rest.values import mismatches
+from serving.rest.values.base64_objects import is_base64
+from serving.rest.values.json_writing import shown
+from serving.rest.values.tensor_values import to_tensor, try_tensor
 
 _ROWS, _COLUMNS = "instances", "inputs"
 

@@ -18,8 +18,8 @@ from tensorflow_serving.apis import (
 
 from serving import tensors
 from serving.errors import ServingError
-from serving.rest import json_writing
-from serving.rest.number_types import FLOATS, INTEGERS
+from serving.rest.values import json_writing
+from serving.rest.values.number_types import FLOATS, INTEGERS
 
 _WRITABLE = {*FLOATS, *INTEGERS, types_pb2.DT_BOOL, types_pb2.DT_STRING}
 _SIGNATURE_DEF = "signature_def"

@@ -11,16 +11,21 @@ from aiohttp import web
 
 from serving import machine
 from serving.errors import Code, ServingError
-from serving.events import RequestDone
-from serving.manager import ModelManager
+from serving.models.manager import ModelManager
+from serving.monitoring.events import RequestDone
+from serving.monitoring.recorder import Recorder
 from serving.rest import bodies, calls, paths, responses
 from serving.rest.http_status import http_status
 from serving.rest.http_thread import HttpThread, listen
-from serving.rest.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
 _API_PATH = "/v1/"
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 
 
 class RestServer:
@@ -32,6 +37,7 @@ class RestServer:
         num_threads: requests worked on at once; 0 is four a CPU.
         timeout_ms: when to give up a request; 0 or less is never.
         prometheus_path: where to show metrics, such as `/monitoring/prometheus/metrics`; None is nowhere.
+        cors: whether web pages of any origin may call.
     """
 
     def __init__(
@@ -41,12 +47,14 @@ class RestServer:
         num_threads: int = 0,
         timeout_ms: int = 30_000,
         prometheus_path: str | None = None,
+        cors: bool = False,
     ):
         self._manager = manager
         self._port = port
         self._timeout_s = timeout_ms / 1000 if timeout_ms > 0 else None
         self._pool = futures.ThreadPoolExecutor(num_threads or 4 * machine.cpus(), "rest")
         self._prometheus_path = prometheus_path
+        self._cors = cors
         self._recorder = Recorder()
         if prometheus_path is not None:
             manager.events.subscribe(self._recorder.record)
@@ -63,7 +71,7 @@ class RestServer:
         """
         listener = listen(self._port)
         port = listener.getsockname()[1]
-        self._http = HttpThread(self._handle, listener)
+        self._http = HttpThread(self._handle_cors if self._cors else self._handle, listener)
         return int(port)
 
     def stop(self, grace: float | None = None) -> None:
@@ -72,6 +80,14 @@ class RestServer:
             self._http.close(grace or 0.0)
             self._http = None
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _handle_cors(self, request: web.BaseRequest) -> web.Response:
+        """Answers what browsers ask before they let a page of another origin call, and the call itself."""
+        if request.method == "OPTIONS":
+            return web.Response(headers=_CORS)
+        response = await self._handle(request)
+        response.headers.update(_CORS)
+        return response
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         path = request.raw_path.partition("?")[0]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from serving.options import ServerOptions
 from serving.server import Server
+from serving.settings.options import ServerOptions
 
 FLOATS = tf.TensorSpec([None], tf.float32)
 STRINGS = tf.TensorSpec([None], tf.string)

@@ -1,5 +1,6 @@
 """`tandem serve` and `tandem recommend` as users run them."""
 
+import http.client
 import json
 import re
 import signal
@@ -115,7 +116,9 @@ def test_another_model_name_is_told(tandem, target):
     ("base_path", "message"), [("nope", "Could not find base path"), (".", "no model version in")]
 )
 def test_serve_tells_what_is_wrong_with_the_path(tandem, tmp_path, base_path, message):
-    status, out, err = tandem("serve", f"--model_base_path={tmp_path / base_path}", "--port=0")
+    status, out, err = tandem(
+        "serve", f"--model_base_path={tmp_path / base_path}", "--port=0", "--file_system_poll_wait_seconds=0"
+    )
     assert (status, out) == (255, "")
     assert re.fullmatch(rf"Failed to start server\. Error: [A-Z_]+: {message}.*\n", err)
 
@@ -142,6 +145,12 @@ def test_serve_shows_its_flags_when_it_cannot_read_one(tandem, flag, message):
     assert "--tensorflow_intra_op_parallelism=0" in err
 
 
+def test_serve_tells_its_version(tandem):
+    status, out, err = tandem("serve", "--version")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"TensorFlow ModelServer: tandem [0-9.]+\nTensorFlow Library: 2\.[0-9.]+\n", out)
+
+
 def test_serve_refuses_contradictions_in_tensorflow_servings_words(tandem):
     status, out, err = tandem("serve", "--model_base_path=/m", "--batching_parameters_file=b")
     assert (status, out) == (255, "")
@@ -151,9 +160,21 @@ def test_serve_refuses_contradictions_in_tensorflow_servings_words(tandem):
     )
 
 
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]
+
+
 def test_sigterm_answers_what_is_in_flight(tandem_serve, gate, publish, eventually, tmp_path):
     publish(gate, tmp_path, 1)
-    process, port = tandem_serve(f"--model_base_path={tmp_path}", "--model_name=gate")
+    rest_port = unused_port()
+    process, port = tandem_serve(
+        f"--model_base_path={tmp_path}",
+        "--model_name=gate",
+        f"--rest_api_port={rest_port}",
+        "--tensorflow_inter_op_parallelism=-1",  # each in its own thread: those that wait stop no other
+    )
 
     def request(file):
         request = predict_pb2.PredictRequest()
@@ -161,21 +182,30 @@ def test_sigterm_answers_what_is_in_flight(tandem_serve, gate, publish, eventual
         request.inputs["file"].CopyFrom(tf.make_tensor_proto(str(tmp_path / file)))
         return request
 
-    def refused() -> bool:
+    def post(file):
+        connection = http.client.HTTPConnection("localhost", rest_port, timeout=120)
+        connection.request("POST", "/v1/models/gate:predict", json.dumps({"inputs": str(tmp_path / file)}))
+        return connection
+
+    def refused(port) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("localhost", port)) != 0
 
     with grpc.insecure_channel(f"localhost:{port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        slow_rest = post("slow")
         slow = stub.Predict.future(request("slow"), timeout=120)
         # One connection keeps order: when the second is answered, the first is being worked on.
         (tmp_path / "open").touch()
         stub.Predict(request("open"), timeout=120)
+        # One thread reads what comes over HTTP: when the second is answered, the first has been read.
+        assert post("open").getresponse().status == 200
         process.send_signal(signal.SIGTERM)
-        eventually(refused, "the server takes no new connections")
+        eventually(lambda: refused(port) and refused(rest_port), "the server takes no new connections")
         assert not slow.done()
         (tmp_path / "slow").touch()
         assert slow.result().outputs["opened"].string_val[0].endswith(b"slow")
+        assert json.load(slow_rest.getresponse())["outputs"]["opened"] == str(tmp_path / "slow")
     assert process.wait(timeout=120) == 0
 
 

@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.errors import ServingError
+from serving.errors import Code, ServingError
 
 AVAILABLE, END = 30, 50
 DEADLINE = 60
@@ -118,16 +118,22 @@ INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
             "Sent extra: {}. Missing but required: {x}.",
         ),
         (predict_request({"x": "a"}), INVALID, "Expects arg[0] to be float but string is provided"),
-        (
-            predict_request(signature_name="__saved_model_init_op"),
-            grpc.StatusCode.INTERNAL,
-            "Expected prediction signature method_name to be one of {tensorflow/serving/predict, "
-            "tensorflow/serving/classify, tensorflow/serving/regress}. Was: ",
-        ),
     ],
 )
 def test_predict_refuses_in_tensorflow_servings_words(predictions, request_, code, message):
     assert status_of(predictions.Predict, request_) == (code, message)
+
+
+def test_method_names_are_checked_where_that_is_asked_for(serve, half_plus_two, publish, tmp_path):
+    publish(half_plus_two, tmp_path, 1)
+    server = serve(tmp_path, enable_signature_method_name_check=True)
+    with grpc.insecure_channel(f"localhost:{server.port}") as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        assert status_of(stub.Predict, predict_request(signature_name="__saved_model_init_op")) == (
+            grpc.StatusCode.INTERNAL,
+            "Expected prediction signature method_name to be one of {tensorflow/serving/predict, "
+            "tensorflow/serving/classify, tensorflow/serving/regress}. Was: ",
+        )
 
 
 def test_a_tensor_that_is_none_is_refused(predictions):
@@ -206,26 +212,38 @@ def test_status_of_what_is_not_there(models, spec, message):
     assert status_of(models.GetModelStatus, request) == (NOT_FOUND, message)
 
 
+@pytest.mark.parametrize("batching", [False, True])
 def test_no_request_fails_while_versions_are_swapped(
-    serve, half_plus_two, publish, break_version, eventually, tmp_path
+    serve, half_plus_two, publish, break_version, eventually, tmp_path, batching
 ):
     publish(half_plus_two, tmp_path, 1)
-    target = f"localhost:{serve(tmp_path).port}"
+    server = serve(tmp_path, enable_batching=batching, rest_api_port=unused_port())
+    target = f"localhost:{server.port}"
     seen, failures, done = set(), [], threading.Event()
 
-    def call():
+    def call_grpc():
         with grpc.insecure_channel(target) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             while not done.is_set():
-                try:
-                    response = stub.Predict(predict_request(), timeout=DEADLINE)
-                    assert list(response.outputs["y"].float_val) == [2.5, 3.0]
-                    seen.add(response.model_spec.version.value)
-                except Exception as error:
-                    failures.append(error)
-                    return
+                response = stub.Predict(predict_request(), timeout=DEADLINE)
+                assert list(response.outputs["y"].float_val) == [2.5, 3.0]
+                seen.add(response.model_spec.version.value)
 
-    callers = [threading.Thread(target=call) for _ in range(3)]
+    def call_rest():
+        url = f"http://localhost:{server.rest_port}/v1/models/tandem:predict"
+        with requests.Session() as session:
+            while not done.is_set():
+                answer = session.post(url, json={"instances": [1.0, 2.0]}, timeout=DEADLINE)
+                assert answer.json() == {"predictions": [2.5, 3.0]}
+
+    def until_done(call):
+        try:
+            call()
+        except Exception as error:
+            failures.append(error)
+
+    calls = (call_grpc, call_grpc, call_grpc, call_rest)
+    callers = [threading.Thread(target=until_done, args=(call,)) for call in calls]
     for caller in callers:
         caller.start()
     with grpc.insecure_channel(target) as channel:
@@ -236,17 +254,17 @@ def test_no_request_fails_while_versions_are_swapped(
             response = stub.GetModelStatus(status, timeout=DEADLINE)
             return {each.version: each.state for each in response.model_version_status}
 
-        for version in (2, 3, 4):
+        for version in range(2, 12):
             publish(half_plus_two, tmp_path, version)
             eventually(lambda version=version: version in seen or failures, f"version {version} answers")
-        break_version(tmp_path, 5)
-        eventually(lambda: states().get(5) == END, "version 5 is reported")
+        break_version(tmp_path, 12)
+        eventually(lambda: states().get(12) == END, "version 12 is reported")
         done.set()
         for caller in callers:
             caller.join()
         assert not failures
-        assert states() == {5: END, 4: AVAILABLE, 3: END, 2: END, 1: END}
-        [broken] = [each for each in stub.GetModelStatus(status).model_version_status if each.version == 5]
+        assert states() == {12: END, 11: AVAILABLE} | dict.fromkeys(range(1, 11), END)
+        [broken] = [each for each in stub.GetModelStatus(status).model_version_status if each.version == 12]
         assert broken.status.error_code != 0
         assert "saved_model" in broken.status.error_message
 
@@ -319,6 +337,32 @@ def test_rest_and_metrics_stand_beside_grpc(serve, half_plus_two, publish, tmp_p
     assert answer.json() == {"predictions": [2.5]}
     page = requests.get(f"{url}/metrics", timeout=DEADLINE).text
     assert ':tensorflow:serving:request_count{model_name="tandem",status="OK"} 2' in page
+
+
+def test_web_pages_of_other_origins_may_call_where_that_is_allowed(serve, half_plus_two, publish, tmp_path):
+    publish(half_plus_two, tmp_path, 1)
+    for allowed, status in ((True, 200), (False, 400)):
+        server = serve(tmp_path, rest_api_port=unused_port(), rest_api_enable_cors_support=allowed)
+        url = f"http://localhost:{server.rest_port}/v1/models/tandem"
+        asked = requests.options(f"{url}:predict", timeout=DEADLINE)
+        assert asked.status_code == status
+        for answer in (asked, requests.get(url, timeout=DEADLINE)):
+            assert (answer.headers.get("Access-Control-Allow-Origin") == "*") == allowed
+
+
+@pytest.mark.parametrize(
+    "file", ["model_config_file", "monitoring_config_file", "ssl_config_file", "batching_parameters_file"]
+)
+def test_a_config_file_that_cannot_be_read_refuses_the_start(serve, tmp_path, file):
+    (tmp_path / "config").write_text("nonsense: 1")
+    for name, code, message in (
+        ("config", Code.INVALID_ARGUMENT, f"Invalid protobuf file: '{tmp_path}/config'"),
+        ("nope", Code.NOT_FOUND, f"{tmp_path}/nope"),
+    ):
+        options = {file: str(tmp_path / name), "enable_batching": True, "rest_api_port": unused_port()}
+        with pytest.raises(ServingError, match=message) as caught:
+            serve(tmp_path, **options)
+        assert caught.value.code == code
 
 
 def test_rest_at_the_port_of_grpc_is_left_out(serve, half_plus_two, publish, tmp_path, caplog):

@@ -2,15 +2,20 @@ import csv
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from rich.console import Console
 
 from preprocessing.config import DataConfig
 from preprocessing.pipeline import preprocess
 from preprocessing.schema import Schema
-from trainer.config import TrainerConfig
+from trainer.config import ExportConfig, PortableConfig, TrainerConfig
+from trainer.export import export
 from trainer.progress import Progress
+from trainer.rebuild import reindex
 from trainer.train import train
+from trainer.version import Version
 
 ITEMS = 40
 USERS = 60
@@ -108,3 +113,46 @@ def training(tmp_path_factory, examples, config, progress) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "training"
     train(examples, folder, config, progress)
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory, examples, training, config, progress) -> Path:
+    return export(examples, training, tmp_path_factory.mktemp("exported"), config, progress)
+
+
+@pytest.fixture(scope="session")
+def portable_folder(tmp_path_factory, model_folder, config, progress) -> Path:
+    """The same model with a portable index of several leaves, few of which are read."""
+    sizes = PortableConfig(brute_force_below=5, leaves=6, leaves_to_search=2)
+    portable: ExportConfig = config.export.model_copy(update={"index": "portable", "portable": sizes})
+    return reindex(Version.read(model_folder), portable, tmp_path_factory.mktemp("portable"), progress)
+
+
+def load_signatures(folder: Path):
+    """Calls a SavedModel's signatures with plain lists of strings."""
+    import scann.scann_ops.py.scann_ops
+    import tensorflow_text  # noqa: F401 (registers ops)
+
+    assert scann
+    loaded = tf.saved_model.load(str(folder))
+
+    def call(signature, **inputs):
+        tensors = {name: tf.constant(np.asarray(value, object), tf.string) for name, value in inputs.items()}
+        return {name: value.numpy() for name, value in loaded.signatures[signature](**tensors).items()}
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def signatures(model_folder):
+    return load_signatures(model_folder)
+
+
+@pytest.fixture(scope="session")
+def portable_signatures(portable_folder):
+    return load_signatures(portable_folder)
+
+
+@pytest.fixture(scope="session")
+def load():
+    return load_signatures

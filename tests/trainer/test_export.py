@@ -12,31 +12,12 @@ from hypothesis import strategies as st
 from preprocessing.schema import InputError
 from trainer.config import TrainerConfig
 from trainer.dataset import history_batch, read_entities
-from trainer.export import DETAILS_FILE, export, next_version
+from trainer.export import export
 from trainer.train import build_model
+from trainer.version import DETAILS_FILE, next_version
 
 NONE = np.zeros((1, 0), object)
 K = 10
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory, examples, training, config, progress):
-    return export(examples, training, tmp_path_factory.mktemp("exported"), config, progress)
-
-
-@pytest.fixture(scope="session")
-def signatures(model_folder):
-    import scann.scann_ops.py.scann_ops
-    import tensorflow_text  # noqa: F401 (registers ops)
-
-    assert scann
-    loaded = tf.saved_model.load(str(model_folder))
-
-    def call(signature, **inputs):
-        tensors = {name: tf.constant(np.asarray(value, object), tf.string) for name, value in inputs.items()}
-        return {name: value.numpy() for name, value in loaded.signatures[signature](**tensors).items()}
-
-    return call
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +52,7 @@ def test_it_loads_in_a_process_that_knows_nothing_of_the_trainer(model_folder):
     )
 
 
+@pytest.mark.parametrize("index", ["signatures", "portable_signatures"])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     user=st.sampled_from(["u3", "u11", "nobody", ""]),
@@ -78,8 +60,9 @@ def test_it_loads_in_a_process_that_knows_nothing_of_the_trainer(model_folder):
     exclude=st.lists(st.sampled_from([*_all_items(), "nope"]), max_size=42, unique=True),
 )
 def test_the_answer_never_holds_an_excluded_item_and_is_never_short(
-    signatures, examples, schema, user, history, exclude
+    request, index, examples, schema, user, history, exclude
 ):
+    signatures = request.getfixturevalue(index)
     answer = signatures("serving_default", user_id=[user], history=[history], exclude=[exclude])
     shown = _ids(answer["item_id"][0])
     past = history or _stored(examples, schema).get(user, [])
@@ -92,6 +75,27 @@ def test_the_answer_never_holds_an_excluded_item_and_is_never_short(
     reasons = answer["because"][0]
     known = set(past) & set(_all_items())
     assert all((reason.decode() in known) if known else reason == b"" for reason in reasons[: len(shown)])
+    assert all(reason == b"" for reason in reasons[len(shown) :])
+
+
+def test_the_reason_is_the_nearest_item_of_the_history(signatures, trained):
+    tandem, items, _ = trained
+    vectors = dict(zip(items.ids, tandem.catalogue().numpy(), strict=True))
+    history = ["i1", "i4", "i8"]
+    answer = signatures("serving_default", user_id=[""], history=[history], exclude=NONE)
+    for item, reason in zip(_ids(answer["item_id"][0]), _ids(answer["because"][0]), strict=True):
+        assert reason == max(history, key=lambda past: vectors[past] @ vectors[item])
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "retrieve", "similar"])
+@pytest.mark.parametrize("index", ["signatures", "portable_signatures"])
+def test_when_all_but_one_is_excluded_that_one_comes_alone(request, index, signature):
+    exclude = [[item for item in _all_items() if item != "i7"]]
+    who = {"item_id": ["i3"]} if signature == "similar" else {"user_id": [""], "history": NONE}
+    answer = request.getfixturevalue(index)(signature, exclude=exclude, **who)
+    assert answer["item_id"][0].tolist() == [b"i7"] + [b""] * (K - 1)
+    nothing = request.getfixturevalue(index)(signature, exclude=[_all_items()], **who)
+    assert nothing["item_id"][0].tolist() == [b""] * K
 
 
 def _stored(examples, schema):

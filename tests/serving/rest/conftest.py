@@ -7,11 +7,12 @@ import pytest
 import requests
 import tensorflow as tf
 
-from serving.events import Events
-from serving.manager import ModelManager, Watch
-from serving.model_configs import ModelConfig
+from serving.models.labels import Unavailable
+from serving.models.manager import ModelManager, Watch
+from serving.models.saved_model import LoadedModel
+from serving.monitoring.events import Events
 from serving.rest.server import RestServer
-from serving.saved_model import LoadedModel
+from serving.settings.model_configs import ModelConfig
 
 METRICS = "/monitoring/prometheus/metrics"
 DEADLINE = 60
@@ -122,7 +123,7 @@ def examples_model(tmp_path_factory) -> Path:
 def manage(publish, tmp_path_factory):
     """Makes managers of models, each with a version 7 labelled `stable`; they are unloaded in the end."""
     managers = []
-    watch = Watch(poll_wait_s=0, allow_labels_for_unavailable=True)
+    watch = Watch(poll_wait_s=0, unavailable_labels=Unavailable.UNUSED)
 
     def make(**models: Path) -> ModelManager:
         configs = []

@@ -13,7 +13,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving.prediction_service import PredictionService
+from serving.grpc_api.prediction_service import PredictionService
 
 DEADLINE = 60
 NUMBERS = ("bool", "float", "double", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")

@@ -1,0 +1,1 @@
+"""What the serving benchmark found: as numbers, tables and a picture."""

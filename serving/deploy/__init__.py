@@ -1,0 +1,1 @@
+"""What it takes to run a model server as a container; docs/deployment.md tells how."""

@@ -1,0 +1,1 @@
+"""What TensorFlow Serving's methods answer, whichever protocol asks."""

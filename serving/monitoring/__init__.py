@@ -1,0 +1,1 @@
+"""What a server tells of itself, and the Prometheus page made of it."""

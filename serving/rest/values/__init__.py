@@ -1,0 +1,1 @@
+"""Between JSON and tensors, with TensorFlow Serving's rules and error texts."""

@@ -1,0 +1,1 @@
+"""What a server is told: flags, and config files in text format."""
