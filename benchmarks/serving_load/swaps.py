@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from serving.models import versions
 from trainer.progress import Progress
 
 LOOK_SECONDS = 0.05
-SWAP_SECONDS = 300.0
+SWAP_SECONDS = 900.0
 """A swap that takes longer has failed."""
 
 
@@ -60,7 +61,7 @@ class SwapBenchmark:
                 time.sleep(calm_seconds)
                 moments = self._swap(target, swaps)
         shutil.rmtree(self._base)
-        return _result(Calls.read(output), moments, callers)
+        return swap_result(Calls.read(output), moments, callers)
 
     def _swap(self, target: str, swaps: int) -> list[tuple[float, float]]:
         """Swaps, and gives when each swap began and ended."""
@@ -92,7 +93,14 @@ class SwapBenchmark:
             time.sleep(LOOK_SECONDS)
 
 
-def _result(calls: Calls, moments: list[tuple[float, float]], callers: int) -> SwapResult:
+def swap_result(calls: Calls, moments: Sequence[tuple[float, float]], callers: int) -> SwapResult:
+    """Tells the calls before the first swap from those during the swaps.
+
+    Args:
+      calls: all that were made.
+      moments: when each swap began and ended.
+      callers: how many there were.
+    """
     first, last = moments[0][0], moments[-1][1]
     codes = Counter(Code(int(code)).name for code in calls.code[calls.code != 0])
     return SwapResult(

@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.serving_index.comparison import IndexBenchmark, recall
 from benchmarks.serving_index.vectors import catalogue, queries
 from benchmarks.serving_load.loop import Calls
+from benchmarks.serving_load.swaps import swap_result
 from benchmarks.serving_report.chart import draw
 from benchmarks.serving_report.results import (
     BATCHING,
@@ -130,6 +131,17 @@ def test_percentiles_count_slow_answers_and_rates_do_not() -> None:
 def test_no_answer_at_all_is_no_crash() -> None:
     summary = summarise([calls([0.1], [14])])
     assert (summary.calls, summary.failures, summary.p99, summary.per_second) == (0, 1, 0, 0)
+
+
+def test_swaps_divide_the_calls_into_calm_and_swapping() -> None:
+    """Calls begin at 0, 1, 2 … s; versions are swapped from 2 to 4 s."""
+    measured = calls([0.1, 0.2, 3.5, 0.4, 9.0], [0, 14, 0, 0, 0])
+    result = swap_result(measured, [(2.0, 2.5), (2.5, 4.0)], 4)
+    assert (result.calm.calls, result.calm.failures) == (1, 1)
+    assert (result.swapping.calls, result.swapping.failures) == (2, 0)
+    assert result.swapping.p99 > 3000  # it ended after the last swap, but it is one's fault
+    assert result.seconds == [0.5, 1.5]
+    assert result.codes == {"UNAVAILABLE": 1}
 
 
 def test_recall_does_not_ask_for_the_order() -> None:
