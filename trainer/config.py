@@ -141,7 +141,7 @@ class ScannConfig(Document):
 
     Attributes:
       leaves: partitions; twice the square root of the catalogue's size when not given.
-      leaves_to_search: partitions read for a query; a twentieth of them when not given.
+      leaves_to_search: partitions read for a query; 2.5 times the square root of their number when not given.
       reorder: candidates whose scores are computed exactly.
     """
 
@@ -159,7 +159,7 @@ class PortableConfig(Document):
 
     Attributes:
       leaves: partitions; the square root of the catalogue's size when not given.
-      leaves_to_search: partitions read for a query; 6% of them when not given.
+      leaves_to_search: partitions read for a query; twice the square root of their number when not given.
     """
 
     brute_force_below: pydantic.NonNegativeInt = 20_000

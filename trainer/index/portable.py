@@ -46,7 +46,7 @@ class PartitionedIndex(tf.Module):
     def __init__(self, vectors: np.ndarray, config: PortableConfig, progress: Progress) -> None:
         super().__init__(name="partitioned_index")
         leaves = min(config.leaves or round(math.sqrt(len(vectors))), len(vectors))
-        self._reads = min(config.leaves_to_search or max(1, leaves * 6 // 100), leaves)
+        self._reads = min(config.leaves_to_search or round(2 * math.sqrt(leaves)), leaves)
         centroids, order, splits = partition(vectors, leaves, progress)
         self._centroids = tf.Variable(centroids, trainable=False, name="centroids")
         self._rows = tf.Variable(order, trainable=False, name="rows")

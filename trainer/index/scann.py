@@ -30,9 +30,10 @@ class ScannIndex(tf.Module):
         else:
             leaves = config.leaves or 2 * round(math.sqrt(self._size))
             self._leaves = min(leaves, self._size)
+            reads = config.leaves_to_search or round(2.5 * math.sqrt(self._leaves))
             builder = builder.tree(
                 num_leaves=self._leaves,
-                num_leaves_to_search=config.leaves_to_search or max(1, self._leaves // 20),
+                num_leaves_to_search=min(reads, self._leaves),
                 training_sample_size=min(self._size, 250_000),
                 spherical=True,  # the vectors have length 1, so their leaves' centres should have it too
             )
