@@ -181,8 +181,9 @@ def train(
             epoch = journal.epochs
             model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[journal])
     journal.restore_best()
-    blend, blended_ndcg = validation.choose_blend()
     metrics = validation.measure()
+    # A ranker that nobody trained has no say.
+    blend, blended_ndcg = validation.choose_blend() if config.model.loss.alpha else (0.0, metrics["ndcg@10"])
     result = TrainResult(
         fingerprint=identity,
         epochs=journal.epochs,

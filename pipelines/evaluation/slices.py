@@ -14,6 +14,7 @@ from preprocessing.schema import Schema
 ALL = "all"
 """The name of all targets, where it stands beside those of slices."""
 ITEM_SLICES = ("unseen items", "seen items", "head", "torso", "tail")
+WITH_HISTORY = ("unseen, history", "seen, history")
 BANDS = {"history 1-5": (1, 5), "history 6-20": (6, 20), "history 21-100": (21, 100)}
 LONGEST = "history 101+"
 USER_SLICES = ("new users", "no history", *BANDS, LONGEST)
@@ -26,7 +27,8 @@ def slices(cases: Cases, schema: Schema, item_counts: Indices) -> dict[str, np.n
     """Which targets `[T]` each slice holds.
 
     Unseen items and new users have no training interaction; a new user may have a history all the same,
-    from between the end of training and the cut. Head, torso and tail are of the seen items, see
+    from between the end of training and the cut. Where some users have no history, what the others wanted
+    is a slice of its own, of unseen and of seen items. Head, torso and tail are of the seen items, see
     `popularity_bands`; the length of a history is the number of items before the cut.
 
     Args:
@@ -46,6 +48,8 @@ def slices(cases: Cases, schema: Schema, item_counts: Indices) -> dict[str, np.n
         "new users": cases.user[cases.case] >= schema.users.first_unseen,
         "no history": lengths == 0,
     }
+    if found["no history"].any():
+        found |= {name: held & (lengths > 0) for name, held in zip(WITH_HISTORY, (~seen, seen), strict=True)}
     for name, (shortest, longest) in BANDS.items():
         found[name] = (lengths >= shortest) & (lengths <= longest)
     found[LONGEST] = lengths > longest

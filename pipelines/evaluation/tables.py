@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from pipelines.evaluation.measures import Metric
-from pipelines.evaluation.slices import ALL, ITEM_SLICES, USER_SLICES
+from pipelines.evaluation.slices import ALL, ITEM_SLICES, USER_SLICES, WITH_HISTORY
 
 if TYPE_CHECKING:
     from pipelines.evaluation.report import Report, Row
@@ -30,7 +30,7 @@ def report_tables(report: Report) -> Iterator[Table]:
     yield _metrics_table(report.rows, ACCURACY, _bold_best)
     shown = [row for row in report.rows if LISTS[0] in row.metrics]
     yield _metrics_table(shown, LISTS, _plain)
-    for names in (ITEM_SLICES, USER_SLICES):
+    for names in (ITEM_SLICES, WITH_HISTORY, USER_SLICES):
         held = [name for name in names if name in report.slices]
         if held:
             yield _slices_table(report, held)

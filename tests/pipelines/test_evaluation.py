@@ -288,6 +288,8 @@ def test_slices_of_the_report(report: Report) -> None:
         "head": (1, 1),  # apple for cat
         "torso": (1, 1),  # bean for bob
         "tail": (1, 1),  # elder for bob
+        "unseen, history": (1, 1),
+        "seen, history": (1, 2),
         "new users": (1, 1),
         "no history": (1, 1),
         "history 1-5": (2, 3),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.evaluation.cases import Cases
-from pipelines.evaluation.slices import ITEM_SLICES, USER_SLICES, popularity_bands, slices
+from pipelines.evaluation.slices import ITEM_SLICES, USER_SLICES, WITH_HISTORY, popularity_bands, slices
 from preprocessing.schema import Entity, Schema
 
 
@@ -46,15 +46,17 @@ def test_every_target_is_in_the_slices_it_should_be() -> None:
     cases = Cases(
         user=np.array([9, 9, 2, 3, 4, 5, 6, 7]),
         history=tuple(np.full(length, 2) for length in histories),
-        target=np.array([2, 5, 3, 3, 4, 4, 2, 2, 2]),
-        case=np.array([0, 0, 1, 2, 3, 4, 5, 6, 7]),
+        target=np.array([2, 5, 3, 3, 4, 4, 2, 2, 2, 5]),
+        case=np.array([0, 0, 1, 2, 3, 4, 5, 6, 7, 7]),
         label=None,
     )
     counts = np.array([0, 0, 80, 15, 5, 0])
     found = slices(cases, schema(6, 5, 10, 8), counts)
     assert {name: np.flatnonzero(held).tolist() for name, held in found.items()} == {
-        "unseen items": [1],
+        "unseen items": [1, 9],
         "seen items": [0, 2, 3, 4, 5, 6, 7, 8],
+        "unseen, history": [9],
+        "seen, history": [2, 3, 4, 5, 6, 7, 8],
         "head": [0, 6, 7, 8],
         "tail": [2, 3, 4, 5],
         "new users": [0, 1, 2],
@@ -62,9 +64,9 @@ def test_every_target_is_in_the_slices_it_should_be() -> None:
         "history 1-5": [2, 3],
         "history 6-20": [4, 5],
         "history 21-100": [6, 7],
-        "history 101+": [8],
+        "history 101+": [8, 9],
     }
-    assert set(found) <= {*ITEM_SLICES, *USER_SLICES}
+    assert set(found) <= {*ITEM_SLICES, *WITH_HISTORY, *USER_SLICES}
 
 
 @pytest.mark.parametrize("names", [("head", "torso", "tail", "unseen items"), USER_SLICES[1:]])

@@ -35,6 +35,14 @@ def test_training_learns_both_tasks(training, schema, examples):
     assert list((training / "logs").rglob("events.out.tfevents*"))
 
 
+def test_an_untrained_ranker_has_no_say(tmp_path, examples, config, progress):
+    document = config.model_dump(by_alias=True)
+    document["model"]["loss"]["alpha"] = 0.0
+    document["train"]["epochs"] = 1
+    result = train(examples, tmp_path / "training", TrainerConfig.model_validate(document), progress)
+    assert (result.blend, result.blended_ndcg) == (0.0, result.ndcg)
+
+
 def test_validation_agrees_with_one_cut_at_a_time(examples, training, schema, config, progress):
     tandem, _, _ = build_model(examples, training, schema, config, progress)
     catalogue = tandem.catalogue()
