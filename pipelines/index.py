@@ -8,19 +8,16 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines.new_items import NewItems, read_new_items
+from pipelines.new_items import read_new_items
 from preprocessing.schema import InputError, parse
 from trainer.config import ExportConfig
 from trainer.progress import Progress
-from trainer.rebuild import add_items, reindex
+from trainer.rebuild import add_items, check_content, reindex
 from trainer.version import Version, newest_version, writing_alone
-
-SHOWN = 20
-"""So many rejected rows are listed one by one."""
 
 
 def add(model: Path, items: Path, output: Path | None, console: Console) -> Path:
-    """Adds the items of a file to a model's catalogue; rejected rows are printed.
+    """Adds the items of a file to a model's catalogue, all of them or none.
 
     Args:
       model: a folder of versions, of which the newest is taken, or one version.
@@ -32,21 +29,15 @@ def add(model: Path, items: Path, output: Path | None, console: Console) -> Path
       the new version's folder.
 
     Raises:
-      InputError: the model cannot be rebuilt, or no row of the file can be used.
+      InputError: the model cannot be rebuilt, or a row of the file cannot be used.
     """
     target = output or _base(model)
     with writing_alone(target):
         version = Version.read(_newest(model))
+        check_content(version)
         new = read_new_items(items, version.schema.items, frozenset(version.items.ids))
-        _show_rejected(new, console)
-        if not new.ids:
-            raise InputError(f"{items}: no row can be used, so no version was written")
         folder = add_items(version, new.ids, new.titles, new.cells, target, Progress(console))
-    console.print(
-        f"{len(new.ids):,} items added, {len(new.rejected):,} rows rejected: {folder}",
-        markup=False,
-        soft_wrap=True,
-    )
+    console.print(f"{len(new.ids):,} items added: {folder}", markup=False, soft_wrap=True)
     return folder
 
 
@@ -109,10 +100,3 @@ def _base(model: Path) -> Path:
 
 def _is_version(model: Path) -> bool:
     return (model / "saved_model.pb").exists()
-
-
-def _show_rejected(new: NewItems, console: Console) -> None:
-    for row in new.rejected[:SHOWN]:
-        console.print(f"rejected: {row}", markup=False, highlight=False, soft_wrap=True)
-    if len(new.rejected) > SHOWN:
-        console.print(f"rejected: {len(new.rejected) - SHOWN:,} more rows")

@@ -1,12 +1,12 @@
-"""Reads items that are to join a model's catalogue, and says which rows cannot."""
+"""Reads items that are to join a model's catalogue, all of them or none."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from preprocessing.config import (
     CategoricalColumn,
@@ -17,36 +17,26 @@ from preprocessing.config import (
     TextColumn,
     VectorColumn,
 )
-from preprocessing.lines import filled, read_lines
+from preprocessing.lines import Line, filled, read_lines
 from preprocessing.rows import RowError, entity_cell, json_cell
-from preprocessing.schema import Entity, Feature
+from preprocessing.schema import Entity, Feature, InputError
+
+SHOWN = 20
+"""So many rows that cannot be used are told one by one."""
 
 
-class Rejected(NamedTuple):
-    """A row that cannot be used, and why."""
-
-    file: Path
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}"
-
-
-@dataclass
+@dataclass(frozen=True)
 class NewItems:
     """Checked rows.
 
     Attributes:
       ids, titles: `[N]`; a title is the id where there is no other.
       cells: the raw columns that the model reads, by name, each `[N]`.
-      rejected: the other rows.
     """
 
-    ids: list[str] = field(default_factory=list)
-    titles: list[str] = field(default_factory=list)
-    cells: dict[str, list[str]] = field(default_factory=dict)
-    rejected: list[Rejected] = field(default_factory=list)
+    ids: list[str]
+    titles: list[str]
+    cells: dict[str, list[str]]
 
 
 def read_new_items(path: Path, entity: Entity, known: Collection[str]) -> NewItems:
@@ -58,36 +48,54 @@ def read_new_items(path: Path, entity: Entity, known: Collection[str]) -> NewIte
       path: of the file, UTF-8.
       entity: the items of the model's schema.
       known: ids that the catalogue has.
+
+    Raises:
+      InputError: there is no such file, it has no row, or rows cannot be used; each is told with its line.
     """
     columns = _columns(entity)
-    items = NewItems(cells={name: [] for name in entity.columns})
-    taken = set(known)
-    with path.open("rb") as stream:
-        for line in filled(read_lines(stream, "utf-8")):
-            try:
-                if line.fault:
-                    raise RowError(line.fault)
-                cells = _cells(line.text, columns)
-                item = cells[entity.id_column]
-                if item in taken:
-                    raise RowError(
-                        f"{entity.id_column}: the catalogue already has {item!r}"
-                        if item in known
-                        else f"{entity.id_column}: {item!r} stands on a line before"
-                    )
-                if not any(cells[name] for name in entity.columns):
-                    raise RowError(
-                        f"nothing is said of {item!r}; at least one of {', '.join(entity.columns)} is needed"
-                    )
-            except RowError as error:
-                items.rejected.append(Rejected(path, line.number, error.reason))
-                continue
-            taken.add(item)
-            items.ids.append(item)
-            items.titles.append((entity.display and cells[entity.display]) or item)
-            for name, column in items.cells.items():
-                column.append(cells[name])
-    return items
+    rows: dict[str, dict[str, str]] = {}
+    faults = []
+    for line in _lines(path):
+        try:
+            cells = _checked(line, columns, entity)
+            item = cells[entity.id_column]
+            if item in known:
+                raise RowError(
+                    f"{entity.id_column}: the catalogue already has {item!r}; give new items alone"
+                )
+            if item in rows:
+                raise RowError(f"{entity.id_column}: {item!r} stands on a line before; give each item once")
+            rows[item] = cells
+        except RowError as error:
+            faults.append(f"{path}:{line.number}: {error.reason}")
+    if faults:
+        more = [f"{len(faults) - SHOWN:,} more rows cannot be used"] if len(faults) > SHOWN else []
+        raise InputError("\n".join(faults[:SHOWN] + more))
+    if not rows:
+        raise InputError(f"{path}: no row; JSON objects are needed, one a line, of {', '.join(columns)}")
+    return NewItems(
+        ids=list(rows),
+        titles=[(entity.display and cells[entity.display]) or item for item, cells in rows.items()],
+        cells={name: [cells[name] for cells in rows.values()] for name in entity.columns},
+    )
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    try:
+        with path.open("rb") as stream:
+            yield from filled(read_lines(stream, "utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; a file of JSON objects, one a line, is needed") from None
+
+
+def _checked(line: Line, columns: Mapping[str, Column], entity: Entity) -> dict[str, str]:
+    if line.fault:
+        raise RowError(line.fault.partition(";")[0])  # what follows is advice for tables of a config
+    cells = _cells(line.text, columns)
+    if not any(cells[name] for name in entity.columns):
+        needed = ", ".join(entity.columns)
+        raise RowError(f"nothing is said of {cells[entity.id_column]!r}; at least one of {needed} is needed")
+    return cells
 
 
 def _cells(text: str, columns: Mapping[str, Column]) -> dict[str, str]:

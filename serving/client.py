@@ -54,7 +54,7 @@ class Client:
     def __init__(
         self,
         target: str = "localhost:8500",
-        model_name: str = "tandem",
+        model_name: str = "default",
         timeout: float = 10.0,
         credentials: grpc.ChannelCredentials | None = None,
     ):

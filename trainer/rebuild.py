@@ -17,6 +17,19 @@ from trainer.version import Items, Version
 BATCH = 64
 
 
+def check_content(version: Version) -> None:
+    """Checks that the model can tell what an item is like that training never saw.
+
+    Raises:
+      InputError: it knows its items by their ids alone.
+    """
+    if not version.schema.items.columns:
+        raise InputError(
+            f"the model {version.details.name} knows items by their ids alone: there is nothing to tell "
+            "what a new one is like; train with texts or attributes of items"
+        )
+
+
 def add_items(
     version: Version,
     ids: Sequence[str],
@@ -30,7 +43,7 @@ def add_items(
     They stand behind the items that are there, as if training had never seen an interaction with them.
 
     Args:
-      version: the version to start from.
+      version: the version to start from; see `check_content`.
       ids: of the new items `[N]`, none of them in the catalogue.
       titles: what people call them `[N]`.
       cells: their raw columns by name, each `[N]`.
@@ -39,15 +52,7 @@ def add_items(
 
     Returns:
       the new version's folder.
-
-    Raises:
-      InputError: the model knows its items by their ids alone.
     """
-    if not version.schema.items.columns:
-        raise InputError(
-            f"the model {version.details.name} knows items by their ids alone: there is nothing to tell "
-            "what a new one is like; train with texts or attributes of items"
-        )
     vectors = _embed(version, cells, len(ids), progress)
     details = version.details.model_copy(
         update={"items": version.details.items + len(ids), "added": version.details.added + len(ids)}

@@ -44,7 +44,7 @@ def evaluate(
     ] = "",
     model_name: Annotated[
         str, typer.Option("--model_name", help="The model's name on the server.")
-    ] = "tandem",
+    ] = "default",
     tls: Tls = False,
     ca_certificate: CaCertificate = None,
     client_certificate: ClientCertificate = None,

@@ -45,9 +45,9 @@ def add(
 ) -> None:
     """Adds items that training never saw: their texts and attributes say where they belong.
 
-    They can be recommended at once, and count in histories and exclusions like any other. Rows that cannot
-    be used (no JSON, unknown columns, no id, an id that the catalogue has) are listed with their line; the
-    others are added. The index is built anew with the settings that it has.
+    They can be recommended at once, and count in histories and exclusions like any other. If a row cannot
+    be used (no JSON, an unknown column, no id, an id that the catalogue has), it is told with its line and
+    nothing is written. The index is built anew with the settings that it has.
 
     Training anew starts from the items table, so put them there too.
 

@@ -32,7 +32,7 @@ def recommend(
     ] = "localhost:8500",
     model_name: Annotated[
         str, typer.Option("--model_name", metavar="NAME", help="The model's name there.")
-    ] = "tandem",
+    ] = "default",
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Seconds to wait for an answer.")
     ] = 10.0,

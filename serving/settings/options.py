@@ -26,7 +26,7 @@ class ServerOptions:
         "The folder above the model's versions: `model` where a version is `model/1/saved_model.pb`. Ignored "
         "with --model_config_file, otherwise required.",
     )
-    model_name: str = _flag("tandem", "What requests call the model. Ignored with --model_config_file.")
+    model_name: str = _flag("default", "What requests call the model. Ignored with --model_config_file.")
     model_config_file: str = _flag(
         "", "A ModelServerConfig in text format: the models to serve, their version policies and labels."
     )

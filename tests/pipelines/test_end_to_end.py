@@ -76,7 +76,7 @@ def test_official_stubs_get_recommendations(server, finished_run):
     with grpc.insecure_channel(server) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         request = predict_pb2.PredictRequest()
-        request.model_spec.name = "tandem"
+        request.model_spec.name = "default"
         for name, value in (("user_id", [b"7"]), ("history", [[b"50", b"181"]]), ("exclude", [[b"172"]])):
             request.inputs[name].CopyFrom(tf.make_tensor_proto(np.array(value, object), tf.string))
         answer = stub.Predict(request, timeout=30)

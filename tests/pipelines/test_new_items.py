@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from pipelines.new_items import read_new_items
-from preprocessing.schema import Entity, Feature, Text, TextColumn
+from pipelines.new_items import SHOWN, read_new_items
+from preprocessing.schema import Entity, Feature, InputError, Text, TextColumn
 
 ITEMS = Entity(
     id_column="item_id",
@@ -43,7 +43,6 @@ def test_rows_become_the_cells_that_the_model_reads(tmp_path):
         "",
         '{"item_id": 7, "brand": "b"}',
     )
-    assert not items.rejected
     assert items.ids == ["a", "7"] and items.titles == ["A", "7"]
     assert items.cells == {
         "title": ["A b", ""],
@@ -78,9 +77,29 @@ def test_rows_become_the_cells_that_the_model_reads(tmp_path):
         ('{"item_id": "a", "name": "A"}', "nothing is said of 'a'"),
     ],
 )
-def test_a_row_that_cannot_be_used_is_told_with_its_line_and_costs_no_other(tmp_path, row, reason):
-    items = _read(tmp_path, '{"item_id": "good", "title": "x"}', row, '{"item_id": "also", "title": "x"}')
-    assert items.ids == ["good", "also"] and items.cells["title"] == ["x", "x"]
-    (rejected,) = items.rejected
-    assert rejected.line == 2 and reason in rejected.reason
-    assert str(rejected).startswith(f"{tmp_path / 'new.jsonl'}:2: ")
+def test_a_row_that_cannot_be_used_is_told_with_its_line(tmp_path, row, reason):
+    with pytest.raises(InputError) as refused:
+        _read(tmp_path, '{"item_id": "good", "title": "x"}', row, '{"item_id": "also", "title": "x"}')
+    message = str(refused.value)
+    assert message.startswith(f"{tmp_path / 'new.jsonl'}:2: ") and reason in message and "\n" not in message
+
+
+def test_many_such_rows_are_told_together_and_the_first_one_by_one(tmp_path):
+    with pytest.raises(InputError) as refused:
+        _read(tmp_path, '{"item_id": "good", "title": "x"}', *["{"] * (SHOWN + 5))
+    first, *others, last = str(refused.value).splitlines()
+    assert ":2: not valid JSON" in first and len(others) == SHOWN - 1 and last == "5 more rows cannot be used"
+
+
+@pytest.mark.parametrize("lines", [(), ("", "  ")])
+def test_a_file_without_rows_is_refused(tmp_path, lines):
+    with pytest.raises(
+        InputError, match=r"new\.jsonl: no row; JSON objects are needed.* item_id, name, title"
+    ):
+        _read(tmp_path, *lines)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    for path, reason in ((tmp_path / "nowhere.jsonl", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(InputError, match=f"^{path}: {reason}"):
+            read_new_items(path, ITEMS, frozenset())

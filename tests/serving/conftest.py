@@ -14,8 +14,6 @@ from serving.server import Server
 from serving.settings.options import ServerOptions
 
 FLOATS = tf.TensorSpec([None], tf.float32)
-STRINGS = tf.TensorSpec([None], tf.string)
-ROWS = tf.TensorSpec([None, None], tf.string)
 
 
 class HalfPlusTwo(tf.Module):
@@ -235,7 +233,7 @@ def serve():
     servers = []
 
     def start(base_path: Path | None = None, **options) -> Server:
-        options = {"model_name": "tandem", "port": 0, "file_system_poll_wait_seconds": 0.05} | options
+        options = {"port": 0, "file_system_poll_wait_seconds": 0.05} | options
         server = Server(ServerOptions(str(base_path or ""), **options))
         servers.append(server)
         server.start()

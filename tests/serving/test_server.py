@@ -47,7 +47,7 @@ def models(channel):
     return model_service_pb2_grpc.ModelServiceStub(channel)
 
 
-def ask(request, *, name="tandem", version=None, **spec):
+def ask(request, *, name="default", version=None, **spec):
     request.model_spec.CopyFrom(model_pb2.ModelSpec(name=name, **spec))
     if version is not None:
         request.model_spec.version.value = version
@@ -76,7 +76,7 @@ def test_predict_answers_in_typed_fields_and_says_which_model(predictions, versi
     assert output.dtype == tf.float32.as_datatype_enum
     assert [dim.size for dim in output.tensor_shape.dim] == [2]
     spec = response.model_spec
-    assert (spec.name, spec.version.value, spec.signature_name) == ("tandem", 7, "serving_default")
+    assert (spec.name, spec.version.value, spec.signature_name) == ("default", 7, "serving_default")
 
 
 def test_predict_answers_a_named_signature_and_filters_outputs(predictions):
@@ -104,7 +104,7 @@ INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
         (predict_pb2.PredictRequest(), INVALID, "Missing ModelSpec"),
         (predict_request(name=""), INVALID, "ModelSpec has no name specified."),
         (predict_request(name="x"), NOT_FOUND, "Servable not found for request: Latest(x)"),
-        (predict_request(version=3), NOT_FOUND, "Servable not found for request: Specific(tandem, 3)"),
+        (predict_request(version=3), NOT_FOUND, "Servable not found for request: Specific(default, 3)"),
         (predict_request(version_label="stable"), INVALID, "Unrecognized servable version label: stable"),
         (
             predict_request(signature_name="nope"),
@@ -168,7 +168,7 @@ def test_metadata_gives_the_signatures(predictions):
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(signatures)
     assert signatures.signature_def["two_inputs"].inputs["b"].dtype == tf.string.as_datatype_enum
-    assert (response.model_spec.name, response.model_spec.version.value) == ("tandem", 7)
+    assert (response.model_spec.name, response.model_spec.version.value) == ("default", 7)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_status_tells_the_available_version(models, version):
     ("spec", "message"),
     [
         ({"name": "x"}, "Could not find any versions of model x"),
-        ({"version": 3}, "Could not find version 3 of model tandem"),
+        ({"version": 3}, "Could not find version 3 of model default"),
         ({"name": "x", "version": 0}, "Could not find version 0 of model x"),
     ],
 )
@@ -230,7 +230,7 @@ def test_no_request_fails_while_versions_are_swapped(
                 seen.add(response.model_spec.version.value)
 
     def call_rest():
-        url = f"http://localhost:{server.rest_port}/v1/models/tandem:predict"
+        url = f"http://localhost:{server.rest_port}/v1/models/default:predict"
         with requests.Session() as session:
             while not done.is_set():
                 answer = session.post(url, json={"instances": [1.0, 2.0]}, timeout=DEADLINE)
@@ -333,17 +333,17 @@ def test_rest_and_metrics_stand_beside_grpc(serve, half_plus_two, publish, tmp_p
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         stub.Predict(predict_request(), timeout=DEADLINE, wait_for_ready=True)
     url = f"http://localhost:{server.rest_port}"
-    answer = requests.post(f"{url}/v1/models/tandem:predict", json={"instances": [1.0]}, timeout=DEADLINE)
+    answer = requests.post(f"{url}/v1/models/default:predict", json={"instances": [1.0]}, timeout=DEADLINE)
     assert answer.json() == {"predictions": [2.5]}
     page = requests.get(f"{url}/metrics", timeout=DEADLINE).text
-    assert ':tensorflow:serving:request_count{model_name="tandem",status="OK"} 2' in page
+    assert ':tensorflow:serving:request_count{model_name="default",status="OK"} 2' in page
 
 
 def test_web_pages_of_other_origins_may_call_where_that_is_allowed(serve, half_plus_two, publish, tmp_path):
     publish(half_plus_two, tmp_path, 1)
     for allowed, status in ((True, 200), (False, 400)):
         server = serve(tmp_path, rest_api_port=unused_port(), rest_api_enable_cors_support=allowed)
-        url = f"http://localhost:{server.rest_port}/v1/models/tandem"
+        url = f"http://localhost:{server.rest_port}/v1/models/default"
         asked = requests.options(f"{url}:predict", timeout=DEADLINE)
         assert asked.status_code == status
         for answer in (asked, requests.get(url, timeout=DEADLINE)):

@@ -408,7 +408,7 @@ def test_a_server_batches_with_its_parameters(serve, half_plus_two, publish, tmp
 
     def call(number):
         request = predict_pb2.PredictRequest()
-        request.model_spec.name = "tandem"
+        request.model_spec.name = "default"
         request.inputs["x"].CopyFrom(tf.make_tensor_proto([float(number)]))
         try:
             answers[number] = list(stub.Predict(request, timeout=60).outputs["y"].float_val)
@@ -425,7 +425,7 @@ def test_a_server_batches_with_its_parameters(serve, half_plus_two, publish, tmp
         assert not failures
         assert answers == {number: [number / 2 + 2] for number in range(12)}
         request = predict_pb2.PredictRequest()
-        request.model_spec.name = "tandem"
+        request.model_spec.name = "default"
         request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0] * 4))
         with pytest.raises(grpc.RpcError) as caught:
             stub.Predict(request, timeout=60)

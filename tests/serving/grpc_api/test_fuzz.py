@@ -84,12 +84,12 @@ def check(call, request):
 @SLOW
 def test_any_tensors(channel, inputs):
     request = predict_pb2.PredictRequest(inputs=inputs)
-    request.model_spec.name = "tandem"
+    request.model_spec.name = "default"
     check(prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict, request)
 
 
 @given(
-    name=st.sampled_from(["tandem", ""]) | st.text(max_size=5),
+    name=st.sampled_from(["default", ""]) | st.text(max_size=5),
     signature=st.sampled_from(["", "describe"]) | st.text(max_size=5),
     inputs=st.dictionaries(
         st.sampled_from(["item_id", ""]) | st.text(max_size=3), tensor_protos(), max_size=3

@@ -37,7 +37,7 @@ def channel(serve, base_path):
 
 def predict(channel, wait_for_ready=True):
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = "tandem"
+    request.model_spec.name = "default"
     request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     response = stub.Predict(request, timeout=DEADLINE, wait_for_ready=wait_for_ready)
@@ -186,7 +186,7 @@ def test_health_says_when_the_server_drains(serve, gate, publish, tmp_path):
         )
         assert next(watch).status == SERVING
         request = predict_pb2.PredictRequest()
-        request.model_spec.name = "tandem"
+        request.model_spec.name = "default"
         request.inputs["file"].CopyFrom(tf.make_tensor_proto(str(tmp_path / "open")))
         slow = stub.Predict.future(request, timeout=DEADLINE)
         stopping = threading.Thread(target=server.stop, args=(DEADLINE,))
@@ -257,7 +257,7 @@ def test_a_deadline_is_kept_while_the_graph_runs(serve, gate, publish, tmp_path)
     publish(gate, tmp_path, 1)
     server = serve(tmp_path, grpc_max_threads=1)
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = "tandem"
+    request.model_spec.name = "default"
     request.inputs["file"].CopyFrom(tf.make_tensor_proto(str(tmp_path / "open")))
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -274,7 +274,7 @@ def test_answers_come_in_tensor_content_where_that_is_asked_for(serve, half_plus
     publish(half_plus_two, tmp_path, 1)
     server = serve(tmp_path, enable_serialization_as_tensor_content=True)
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = "tandem"
+    request.model_spec.name = "default"
     request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0, 2.0]))
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)

@@ -49,19 +49,19 @@ def examples(*xs, context=None) -> input_pb2.Input:
     return input_pb2.Input(example_list_with_context=with_context)
 
 
-def classification(signature_name, request_input, name="tandem"):
+def classification(signature_name, request_input, name="default"):
     request = classification_pb2.ClassificationRequest(input=request_input)
     request.model_spec.name, request.model_spec.signature_name = name, signature_name
     return request
 
 
-def regression(signature_name, request_input, name="tandem"):
+def regression(signature_name, request_input, name="default"):
     request = regression_pb2.RegressionRequest(input=request_input)
     request.model_spec.name, request.model_spec.signature_name = name, signature_name
     return request
 
 
-def multi(request_input, *tasks, name="tandem"):
+def multi(request_input, *tasks, name="default"):
     request = inference_pb2.MultiInferenceRequest(input=request_input)
     for signature_name, method in tasks:
         task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
@@ -83,7 +83,7 @@ def test_regress_gives_a_value_for_each_example(predictions):
     response = predictions.Regress(regression("regress", examples(1.0, 2.0)), timeout=DEADLINE)
     assert values(response.result) == [2.5, 3.0]
     spec = response.model_spec
-    assert (spec.name, spec.version.value, spec.signature_name) == ("tandem", 3, "regress")
+    assert (spec.name, spec.version.value, spec.signature_name) == ("default", 3, "regress")
 
 
 def test_a_context_joins_every_example(predictions):
