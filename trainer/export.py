@@ -53,14 +53,14 @@ def export(
         fingerprint=result.fingerprint,
         export=config.export,
     )
-    checkpoint = tf.train.latest_checkpoint(str(training / "best"))
-    if checkpoint is None:
-        raise InputError(f"{training}: the best checkpoint is gone; delete this folder and train again")
     with writing_alone(model):
         newest = model / str(newest_version(model))
         if _is(newest, details):
             progress.say("the newest version is this very model")
             return newest
+        checkpoint = tf.train.latest_checkpoint(str(training / "best"))
+        if checkpoint is None:
+            raise InputError(f"{training}: the best checkpoint is gone; delete this folder and train again")
         tandem, items, users = build_model(examples, training, schema, config, progress)
         tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
         catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy())

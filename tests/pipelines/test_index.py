@@ -4,10 +4,12 @@ import json
 import re
 import shutil
 import signal
+import sys
 import time
 
 import pytest
 
+from pipelines import cli
 from serving.client import Client
 
 
@@ -28,6 +30,20 @@ def server(tandem, model):
     yield f"localhost:{ready[1]}"
     process.send_signal(signal.SIGTERM)
     process.communicate()
+
+
+@pytest.fixture
+def index(capsys, monkeypatch):
+    """Runs `tandem index` in this process; gives its status, standard output and error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tandem", "index", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return run
 
 
 def _columns(model):
@@ -70,9 +86,9 @@ def _until_known(client, item):
         time.sleep(0.5)
 
 
-def test_another_index_gives_the_next_version(tandem, model):
-    output, _ = tandem("index", "build", "--model", model, "--index", "portable", "--leaves", "9")
-    assert "portable index: " in output
+def test_another_index_gives_the_next_version(index, model):
+    status, output, _ = index("build", "--model", model, "--index", "portable", "--leaves", 9)
+    assert status == 0 and f"portable index: {model / '2'}\n" in output
     details = json.loads((model / "2" / "assets.extra" / "tandem.json").read_text())
     assert details["export"]["index"] == "portable" and details["export"]["portable"]["leaves"] == 9
 
@@ -81,41 +97,50 @@ def test_another_index_gives_the_next_version(tandem, model):
     ("rows", "said"),
     [
         (
-            ['{"item_id": "50", "movie_title": "Star Wars"}'],
+            ['{"item_id": "50", "title": "Star Wars"}'],
             "{file}:1: item_id: the catalogue already has '50'",
         ),
         (
-            ['{"item_id": "new", "movie_title": "x"}', '{"item_id": "b", "titel": "x"}'],
+            ['{"item_id": "new", "title": "x"}', '{"item_id": "b", "titel": "x"}'],
             "{file}:2: unknown column 'titel'; the model's columns are: item_id, ",
         ),
         ([], "{file}: no row; JSON objects are needed, one a line"),
         (None, "{file}: No such file"),
     ],
 )
-def test_items_that_cannot_be_added_are_refused_in_one_line(tandem, model, tmp_path, rows, said):
+def test_items_that_cannot_be_added_are_refused_in_one_line(index, model, tmp_path, rows, said):
     file = tmp_path / "new.jsonl"
     if rows is not None:
         file.write_text("".join(f"{row}\n" for row in rows))
-    _, errors = tandem("index", "add", "--model", model, "--items", file, status=2)
-    assert errors.startswith("tandem: error: " + said.format(file=file)) and errors.count("\n") == 1
+    _refused(index("add", "--model", model, "--items", file), said.format(file=file))
     assert [path.name for path in model.iterdir()] == ["1"]
 
 
-def test_a_setting_that_the_index_does_not_have_is_refused(tandem, model):
-    _, errors = tandem("index", "build", "--model", model, "--index", "portable", "--reorder", "5", status=2)
-    assert "portable.reorder: unknown key" in errors and errors.count("\n") == 1
+def test_a_setting_that_the_index_does_not_have_is_refused(index, model):
+    _refused(
+        index("build", "--model", model, "--index", "portable", "--reorder", 5),
+        "export: portable.reorder: unknown key",
+    )
     assert [path.name for path in model.iterdir()] == ["1"]
 
 
-def test_what_is_no_model_of_tandem_is_refused(tandem, tmp_path):
+def test_what_is_no_model_of_tandem_is_refused(index, tmp_path):
     stranger = tmp_path / "stranger"
-    (stranger / "1").mkdir(parents=True)
-    (stranger / "1" / "saved_model.pb").touch()
+    saved_model = stranger / "1" / "saved_model.pb"
+    saved_model.parent.mkdir(parents=True)
+    saved_model.touch()
     for folder, said in (
         (stranger, f"{stranger}/1: no version that Tandem exported"),
-        (tmp_path / "empty", f"--model {tmp_path / 'empty'}: no such folder"),
-        (stranger / "1" / "saved_model.pb", "no such folder"),
+        (tmp_path / "nowhere", f"--model {tmp_path / 'nowhere'}: no such folder"),
+        (saved_model, f"--model {saved_model}: no such folder"),
+        (stranger / "1" / "variables", f"--model {stranger}/1/variables: no such folder"),
+        (tmp_path, f"--model {tmp_path}: neither a version nor a folder of versions"),
     ):
-        _, errors = tandem("index", "build", "--model", folder, status=2)
-        assert said in errors and errors.count("\n") == 1
+        _refused(index("build", "--model", folder), said)
     assert [path.name for path in stranger.rglob("*")] == ["1", "saved_model.pb"]
+
+
+def _refused(ended, said):
+    status, _, errors = ended
+    assert status == 2
+    assert errors.startswith(f"tandem: error: {said}") and errors.count("\n") == 1

@@ -217,11 +217,11 @@ def test_versions_count_up_and_carry_their_details(tmp_path, model_folder, train
 def test_a_training_of_another_config_is_not_exported(tmp_path, examples, training, progress):
     with pytest.raises(InputError, match="no finished training of these examples with this config"):
         export(examples, training, tmp_path / "model", TrainerConfig(), progress)
-    assert not (tmp_path / "model").exists()
+    assert not list((tmp_path / "model").iterdir())
 
 
-def test_the_same_model_is_not_exported_twice(tmp_path, examples, training, config, progress):
-    first = export(examples, training, tmp_path, config, progress)
+def test_the_same_model_is_not_exported_twice(tmp_path, model_folder, examples, training, config, progress):
+    first = shutil.copytree(model_folder, tmp_path / "1")
     assert export(examples, training, tmp_path, config, progress) == first
     other = config.model_copy(update={"export": config.export.model_copy(update={"k": 5})})
     assert export(examples, training, tmp_path, other, progress).name == "2"
@@ -233,7 +233,7 @@ def test_without_its_checkpoint_nothing_is_exported(tmp_path, examples, training
     shutil.rmtree(copied / "best")
     with pytest.raises(InputError, match="the best checkpoint is gone"):
         export(examples, copied, tmp_path / "model", config, progress)
-    assert not (tmp_path / "model").exists()
+    assert not list((tmp_path / "model").iterdir())
 
 
 def test_nobody_and_an_unknown_user_are_ranked_alike(signatures):
