@@ -35,7 +35,7 @@ class Benchmark:
     """
 
     def __init__(self, folder: Path, model: Path | None, flags: Sequence[str], console: Console) -> None:
-        if model is not None and not versions.find(str(model)):
+        if model is not None and not (model.is_dir() and versions.find(str(model))):
             raise InputError(f"--model {model}: no folder of a model's versions; `tandem train` exports one")
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
