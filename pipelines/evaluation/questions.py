@@ -128,7 +128,7 @@ class Questions:
             if strangers:
                 raise InputError(
                     f"{signature} returned item {strangers.pop().decode()!r}, which is not in the "
-                    "examples' catalogue; is it a model of other examples?"
+                    "examples' catalogue; is it a model of other examples, or were items added to it since?"
                 )
 
 

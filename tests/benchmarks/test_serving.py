@@ -15,6 +15,7 @@ from benchmarks.serving_index.comparison import IndexBenchmark, recall
 from benchmarks.serving_index.vectors import catalogue, queries
 from benchmarks.serving_load.loop import Calls
 from benchmarks.serving_load.swaps import swap_result
+from benchmarks.serving_report.benchmark import Benchmark
 from benchmarks.serving_report.chart import draw
 from benchmarks.serving_report.results import (
     BATCHING,
@@ -32,6 +33,7 @@ from benchmarks.serving_report.results import (
     summarise,
 )
 from benchmarks.serving_report.tables import show
+from preprocessing.schema import InputError
 from trainer.progress import Progress
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +111,6 @@ def test_indexes_are_compared_with_brute_force(tmp_path: Path) -> None:
     [
         (["--callers", "1,x"], "--callers 1,x: must be whole numbers above 0"),
         (["--sizes", "0"], "--sizes 0: must be whole numbers above 0"),
-        (["--model", "/nowhere"], "--model /nowhere: no folder of a model's versions"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -117,6 +118,14 @@ def test_what_cannot_be_measured_is_one_line(tmp_path: Path, arguments: list[str
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "."])
+def test_a_folder_without_versions_is_no_model(tmp_path: Path, folder: str) -> None:
+    model = tmp_path / folder
+    with pytest.raises(InputError, match=f"^--model {model}: no folder of a model's versions"):
+        Benchmark(tmp_path / "out", model, [], Console())
+    assert not (tmp_path / "out").exists()
 
 
 def test_percentiles_count_slow_answers_and_rates_do_not() -> None:
