@@ -1,9 +1,11 @@
+import contextlib
 import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,17 @@ class Tandem:
         assert process.poll() is None, f"ended before {line!r} was printed: {''.join(seen)}"
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+    @contextlib.contextmanager
+    def serving(self, model: Path) -> Iterator[str]:
+        """Runs `tandem serve` until the block ends; gives its address."""
+        process = self.start("serve", f"--model_base_path={model}", "--port=0")
+        ready = re.search(r"Running gRPC ModelServer at [^:]+:(\d+)", process.stdout.readline())
+        assert ready, process.stderr.read()
+        yield f"localhost:{ready[1]}"
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        assert process.returncode == 0
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import shutil
-import signal
 
 import grpc
 import numpy as np
@@ -20,13 +19,8 @@ from serving.client import Client
 def server(tandem, finished_run):
     """The address of `tandem serve` on the run's model."""
     folder, _ = finished_run
-    process = tandem.start("serve", f"--model_base_path={folder}/model", "--port=0")
-    ready = re.search(r"Running gRPC ModelServer at [^:]+:(\d+)", process.stdout.readline())
-    assert ready, process.stderr.read()
-    yield f"localhost:{ready[1]}"
-    process.send_signal(signal.SIGTERM)
-    process.communicate()
-    assert process.returncode == 0
+    with tandem.serving(folder / "model") as address:
+        yield address
 
 
 def test_a_run_leaves_every_artifact_and_shows_what_came_of_it(finished_run):

@@ -1,9 +1,7 @@
 """`tandem index` on a real model, with a real server beside it."""
 
 import json
-import re
 import shutil
-import signal
 import sys
 import time
 
@@ -22,14 +20,8 @@ def model(finished_run, tmp_path):
 
 @pytest.fixture
 def server(tandem, model):
-    process = tandem.start(
-        "serve", f"--model_base_path={model}", "--port=0", "--file_system_poll_wait_seconds=1"
-    )
-    ready = re.search(r"Running gRPC ModelServer at [^:]+:(\d+)", process.stdout.readline())
-    assert ready, process.stderr.read()
-    yield f"localhost:{ready[1]}"
-    process.send_signal(signal.SIGTERM)
-    process.communicate()
+    with tandem.serving(model) as address:
+        yield address
 
 
 @pytest.fixture
