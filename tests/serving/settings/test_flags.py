@@ -17,7 +17,8 @@ BASE = "--model_base_path=/models/m"
 def test_flags_have_tensorflow_servings_names_and_defaults():
     options = flags.parse([BASE])
     assert options == ServerOptions(model_base_path="/models/m")
-    assert (options.port, options.rest_api_port, options.rest_api_timeout_in_ms) == (8500, 0, 30000)
+    assert (options.model_name, options.port, options.rest_api_port) == ("default", 8500, 0)
+    assert options.rest_api_timeout_in_ms == 30_000
     assert (options.max_num_load_retries, options.load_retry_interval_micros) == (5, 60_000_000)
     assert options.enable_model_warmup and not options.enable_batching
 
