@@ -120,6 +120,9 @@ class TrainConfig(Document):
       averaging: what is validated and exported is the running average of the weights, of which each
         step keeps this share; 0 takes the weights as they are.
       gradient_norm: gradients are scaled down to this global norm.
+      refit: once the best number of epochs is known, learn anew for so long from the training and the
+        validation part together, and export that: nobody's newest interactions are left out, for twice
+        the time.
     """
 
     epochs: pydantic.PositiveInt = 100
@@ -129,6 +132,7 @@ class TrainConfig(Document):
     gradient_norm: Annotated[float, pydantic.Field(gt=0)] = 1.0
     averaging: Share = 0.99
     patience: pydantic.PositiveInt = 10
+    refit: bool = False
     seed: int = 0
 
 

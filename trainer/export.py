@@ -11,6 +11,7 @@ import tensorflow as tf
 from preprocessing.schema import InputError, Schema, whole_folder
 from trainer.config import TrainerConfig
 from trainer.progress import Progress
+from trainer.refit import exported_checkpoint
 from trainer.serving_model import ServingModel
 from trainer.train import TrainResult, build_model, fingerprint
 
@@ -71,9 +72,9 @@ def export(
     if _details(newest) == details:
         progress.say("the newest version is this very model")
         return newest
-    checkpoint = tf.train.latest_checkpoint(str(training / "best"))
+    checkpoint = exported_checkpoint(training, config.train.refit)
     if checkpoint is None:
-        raise InputError(f"{training}: the best checkpoint is gone; delete this folder and train again")
+        raise InputError(f"{training}: the checkpoint to export is gone; delete this folder and train again")
     tandem, items, users = build_model(examples, training, schema, config, progress)
     tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
     progress.say("Exporting the SavedModel")
