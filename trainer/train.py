@@ -135,12 +135,12 @@ def _check_content(schema: Schema, config: TrainerConfig) -> None:
     if not (items.text or items.features) and (not model.item_id or model.loss.semantic):
         asked = "model.loss.lambda" if model.item_id else "model.item_id: false"
         raise InputError(f"{asked} needs texts or attributes of items, and there are none")
-    if model.item_tokens and model.item_content and not items.text:
-        raise InputError("model.item_tokens needs texts of items, and there are none")
     predictable = any(feature.kind in ("categorical", "multi") for feature in items.features)
     if model.loss.beta and not (items.text and predictable):
         missing = "categorical or multi attributes" if items.text else "texts"
         raise InputError(f"model.loss.beta needs {missing} of items, and there are none")
+    if model.item_tokens and model.item_content and not items.text:
+        raise InputError("model.item_tokens needs texts of items, and there are none")
 
 
 def train(
