@@ -96,11 +96,10 @@ class Judging:
 
     def _kinds(self, texts: np.ndarray | None) -> tuple[list[Kind], list[str]]:
         judge = self._judge
-        usual, notes = usual_peers(judge.interactions, judge.users, judge.items, texts)
+        usual, notes = usual_peers(judge.users, judge.items, times=judge.times, texts=texts)
         user_ids = read_ids(self._examples, judge.schema.users)
         item_ids = read_ids(self._examples, judge.schema.items)
-        tutorial = tfrs_tutorial(judge.interactions, user_ids, item_ids)
-        return [*usual, ials(judge.interactions, judge.users, judge.items), tutorial], notes
+        return [*usual, ials(judge.users, judge.items), tfrs_tutorial(user_ids, item_ids)], notes
 
     def _model(self, trained: Trained) -> list[Kept]:
         """What the model serves, and its candidates before ranking."""

@@ -74,6 +74,8 @@ class ModelConfig(Document):
       item_id: learn an embedding and a bias for each item; off, together with `user_id`, means that the
         language model and the attributes alone recommend.
       item_content: read the texts and attributes of items; off means that IDs alone recommend.
+      item_tokens: learn an embedding for each token of the items' texts too, whose mean joins the item
+        vector: what a brand means to these users, which a frozen language model cannot know.
       id_dropout: share of items whose ID embedding is hidden in a training step, so that text and
         attributes learn to carry an item alone.
       user_id: learn an embedding and a bias for each user, for ranking; off means that nothing
@@ -90,6 +92,7 @@ class ModelConfig(Document):
     ranker_dropout: Share = 0.4
     item_id: bool = True
     item_content: bool = True
+    item_tokens: bool = False
     id_dropout: Share = 0.1
     user_id: bool = True
     user_dropout: Share = 0.1
@@ -120,6 +123,9 @@ class TrainConfig(Document):
       averaging: what is validated and exported is the running average of the weights, of which each
         step keeps this share; 0 takes the weights as they are.
       gradient_norm: gradients are scaled down to this global norm.
+      refit: once the best number of epochs is known, learn anew for so long from the training and the
+        validation part together, and export that: nobody's newest interactions are left out, for twice
+        the time. What validated comes behind a user's training interactions, whatever its time.
     """
 
     epochs: pydantic.PositiveInt = 100
@@ -129,6 +135,7 @@ class TrainConfig(Document):
     gradient_norm: Annotated[float, pydantic.Field(gt=0)] = 1.0
     averaging: Share = 0.99
     patience: pydantic.PositiveInt = 10
+    refit: bool = False
     seed: int = 0
 
 

@@ -105,12 +105,75 @@ def _chunks(window: dict[str, tf.Tensor], length: int) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((starts, ends)).map(cut)
 
 
+@dataclass(frozen=True)
+class Continuation:
+    """What users did after their training interactions, to be trained on too.
+
+    Attributes:
+      ends: how many training interactions each user has `[U]` int64.
+      items: what followed, by user index `[U, …]` int64, oldest first.
+      labels: of these `[U, …]` float32; empty without labels.
+    """
+
+    ends: tf.Tensor
+    items: tf.RaggedTensor
+    labels: tf.RaggedTensor
+
+    def extend(self, window: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Puts it behind the last window of a user; other windows stay as they are."""
+        last = tf.equal(window["start"] + tf.size(window["item"], tf.int64), self.ends[window["user"]])
+
+        def behind(name: str, rows: tf.RaggedTensor) -> tf.Tensor:
+            more = rows[window["user"]]
+            return tf.concat([window[name], tf.cond(last, lambda: more, lambda: more[:0])], 0)
+
+        extended = window | {"item": behind("item", self.items)}
+        return extended | ({"label": behind("label", self.labels)} if "label" in window else {})
+
+    def new_users(self) -> tf.data.Dataset:
+        """A window for each user who has no other."""
+        new = tf.where((self.ends == 0) & (self.items.row_lengths() > 0))[:, 0]
+
+        def window(user: tf.Tensor) -> dict[str, tf.Tensor]:
+            made = {"user": user, "item": self.items[user], "start": tf.constant(0, tf.int64)}
+            return made | ({"label": self.labels[user]} if self.labels.flat_values.shape[0] else {})
+
+        return tf.data.Dataset.from_tensor_slices(new).map(window)
+
+
+def read_continuation(examples: Path, schema: Schema) -> Continuation:
+    """Reads the validation part as what continues the training part."""
+    size = schema.users.size
+    ends = np.zeros(size, np.int64)
+    for batch in read_batches(examples, schema, "train"):
+        reach = batch["start"].numpy() + batch["item"].row_lengths().numpy()
+        np.maximum.at(ends, batch["user"].numpy(), reach)
+    items = [np.zeros(0, np.int64)] * size
+    labels = [np.zeros(0, np.float32)] * size
+    for batch in read_batches(examples, schema, "validation"):
+        for row, user in enumerate(batch["user"].numpy()):
+            items[user], labels[user] = batch["item"][row].numpy(), batch["label"][row].numpy()
+    lengths = np.array([len(row) for row in items])
+    label_lengths = np.array([len(row) for row in labels])
+    return Continuation(
+        tf.constant(ends),
+        tf.RaggedTensor.from_row_lengths(np.concatenate(items), lengths),
+        tf.RaggedTensor.from_row_lengths(np.concatenate(labels), label_lengths),
+    )
+
+
 def training_batches(
-    examples: Path, schema: Schema, length: int, batch_size: int, seed: int
+    examples: Path,
+    schema: Schema,
+    length: int,
+    batch_size: int,
+    seed: int,
+    continuation: Continuation | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches of windows of at most `length` interactions, anew each epoch.
 
-    A batch holds `batch_size` windows of full length, or so many more as they are shorter.
+    A batch holds `batch_size` windows of full length, or so many more as they are shorter. With a
+    `continuation` windows go on into it.
 
     Yields:
       `user [B]`, `item [B, L]` (oldest first, zero-padded on the right), `label [B, L]` when the
@@ -124,8 +187,10 @@ def training_batches(
         return window | ({"label": example["label"]} if schema.label else {})
 
     files = [str(examples / name) for name in schema.files["train"]]
-    windows = tf.data.TFRecordDataset(files).map(parse, tf.data.AUTOTUNE, deterministic=True).cache()
-    windows = windows.shuffle(50_000, seed=seed, reshuffle_each_iteration=True)
+    windows = tf.data.TFRecordDataset(files).map(parse, tf.data.AUTOTUNE, deterministic=True)
+    if continuation is not None:
+        windows = windows.map(continuation.extend).concatenate(continuation.new_users())
+    windows = windows.cache().shuffle(50_000, seed=seed, reshuffle_each_iteration=True)
     chunks = windows.flat_map(lambda window: _chunks(window, length))
     # Chunks of one user come one after the other; this spreads them over batches.
     chunks = chunks.shuffle(8 * batch_size, seed=seed, reshuffle_each_iteration=True)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from preprocessing.schema import InputError, Schema
 from trainer.config import TrainerConfig
 from trainer.progress import Progress
+from trainer.refit import exported_checkpoint
 from trainer.towers import Towers
 from trainer.train import TrainResult, build_model, fingerprint
 from trainer.version import Details, Items, Version, newest_version, writing_alone
@@ -21,7 +22,7 @@ def export(
     config: TrainerConfig,
     progress: Progress,
 ) -> Path:
-    """Exports the best checkpoint of a finished training, unless the newest version is just that.
+    """Exports what a finished training came to, unless the newest version is just that.
 
     A newest version to which items were added since counts as this very model.
 
@@ -58,9 +59,11 @@ def export(
         if _is(newest, details):
             progress.say("the newest version is this very model")
             return newest
-        checkpoint = tf.train.latest_checkpoint(str(training / "best"))
+        checkpoint = exported_checkpoint(training, config.train.refit)
         if checkpoint is None:
-            raise InputError(f"{training}: the best checkpoint is gone; delete this folder and train again")
+            raise InputError(
+                f"{training}: the checkpoint to export is gone; delete this folder and train again"
+            )
         tandem, items, users = build_model(examples, training, schema, config, progress)
         tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
         catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy())

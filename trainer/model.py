@@ -12,7 +12,7 @@ from preprocessing.schema import RESERVED, UNKNOWN, Schema
 from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
-from trainer.layers.item_tower import ItemTower
+from trainer.layers.item_tower import TEXT_TOKENS, ItemTower
 from trainer.layers.ranker import Ranker
 from trainer.layers.user_profile import UserProfile
 from trainer.layers.user_tower import UserTower
@@ -51,8 +51,10 @@ class Tandem(tfrs.Model):
         self.schema = schema
         self.config = config
         dimension = config.dimension
+        reads_tokens = config.item_tokens and schema.items.text is not None
+        vocabulary = schema.language_model.vocabulary_size if reads_tokens and schema.language_model else 0
         self.item_tower = ItemTower(
-            schema.items, dimension, config.item_id, config.id_dropout, name="item_tower"
+            schema.items, dimension, config.item_id, config.id_dropout, vocabulary, name="item_tower"
         )
         self.user_tower = UserTower(
             dimension, config.history, config.blocks, config.heads, config.dropout, name="user_tower"
@@ -78,6 +80,8 @@ class Tandem(tfrs.Model):
         self._item_text = None if item_texts is None else tf.constant(item_texts)
         self._user_text = None if user_texts is None else tf.constant(user_texts)
         self._item_features = {name: tf.constant(values) for name, values in items.features.items()}
+        if vocabulary:
+            self._item_features[TEXT_TOKENS] = tf.constant(items.tokens)
         self._user_features = {name: tf.constant(values) for name, values in users.features.items()}
         self.item_tower.adapt(items.features)
         self.profile.adapt(users.features)

@@ -18,6 +18,7 @@ from preprocessing.schema import (
     read_vocabulary,
 )
 from trainer.language_model import LanguageModel as TextReader
+from trainer.layers.item_tower import TEXT_TOKENS
 
 
 class Vocabulary(tf.Module):
@@ -152,7 +153,7 @@ def feature_reader(feature: Feature, examples: Path) -> tf.Module:
 
 
 class RawColumns(tf.Module):
-    """Reads the raw columns of items or users into text vectors and attributes.
+    """Reads the raw columns of items or users into text vectors and attributes, the text's tokens among them.
 
     Args:
       entity: of the schema.
@@ -179,7 +180,8 @@ class RawColumns(tf.Module):
 
     def __call__(self, cells: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
         """Reads cells, each `[B]`: text vectors `[B, H]`, or None without text, and attributes by name."""
-        text = None
-        if self._text and self._encode:
-            text = self._encode(self._tokenizer(join_text(self._text, cells)))
-        return text, {name: reader(cells[name]) for name, reader in self._readers.items()}
+        features = {name: reader(cells[name]) for name, reader in self._readers.items()}
+        if not (self._text and self._encode):
+            return None, features
+        tokens = self._tokenizer(join_text(self._text, cells))
+        return self._encode(tokens), features | {TEXT_TOKENS: tokens}

@@ -16,11 +16,12 @@ from preprocessing.schema import InputError, Schema, write_whole
 from trainer.averaging import WeightAverage
 from trainer.biases import label_biases
 from trainer.config import TrainConfig, TrainerConfig
-from trainer.dataset import EntityTable, read_entities, training_batches
+from trainer.dataset import EntityTable, read_continuation, read_entities, training_batches
 from trainer.journal import Journal
 from trainer.language_model import LanguageModel, encode_table
 from trainer.model import Tandem
 from trainer.progress import Progress
+from trainer.refit import RefitJournal
 from trainer.validation import Validation
 
 RESULT_FILE = "training.json"
@@ -138,6 +139,8 @@ def _check_content(schema: Schema, config: TrainerConfig) -> None:
     if model.loss.beta and not (items.text and predictable):
         missing = "categorical or multi attributes" if items.text else "texts"
         raise InputError(f"model.loss.beta needs {missing} of items, and there are none")
+    if model.item_tokens and model.item_content and not items.text:
+        raise InputError("model.item_tokens needs texts of items, and there are none")
 
 
 def train(
@@ -193,8 +196,39 @@ def train(
         blended_ndcg=blended_ndcg,
         ranking=metrics.get("rmse"),
     )
+    if settings.refit:
+        refit(examples, training, schema, config, result.best_epoch, progress)
     result.write(training)
     return result
+
+
+def refit(
+    examples: Path, training: Path, schema: Schema, config: TrainerConfig, epochs: int, progress: Progress
+) -> None:
+    """Trains a new model on the training and the validation part, and keeps it in `refit/`.
+
+    Raises:
+      InputError: the loss became infinite.
+    """
+    settings = config.train
+    tf.keras.utils.set_random_seed(settings.seed)
+    model, _, _ = build_model(examples, training, schema, config, progress)
+    batches = training_batches(
+        examples,
+        schema,
+        config.model.history + 1,
+        settings.batch_size,
+        settings.seed,
+        read_continuation(examples, schema),
+    )
+    prepare(model, settings)
+    journal = RefitJournal(training, model, epochs, progress)
+    if journal.finished:
+        return
+    progress.say(f"Training on the validation part too, for {epochs} epochs")
+    with progress.training(journal.epochs, epochs):
+        for epoch in range(journal.epochs, epochs):
+            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[journal])
 
 
 def _take_over(training: Path, identity: str) -> None:

@@ -10,7 +10,7 @@ import threadpoolctl
 from implicit.cpu.als import AlternatingLeastSquares
 
 from pipelines.evaluation.cases import Indices, Interactions, history_matrix
-from pipelines.evaluation.peers.peer import Candidate, Kind
+from pipelines.evaluation.peers.peer import Kind, Peer, Settings
 
 FACTORS = (64, 128, 256)
 ALPHAS = (1.0, 5.0, 20.0, 50.0)
@@ -39,27 +39,29 @@ class Ials:
         return vectors @ self._model.item_factors.T
 
 
-def ials(interactions: Interactions, users: int, items: int) -> Kind:
+def ials(users: int, items: int) -> Kind:
     """IALS over numbers of factors, weights of what somebody has, and regularisations.
 
     How much these matter: Rendle et al., "Revisiting the performance of iALS on item recommendation
     benchmarks", RecSys 2022.
     """
-    grid = tuple(itertools.product(FACTORS, ALPHAS, REGULARISATIONS))
+    grid = [
+        {"factors": factors, "alpha": alpha, "regularisation": regularisation}
+        for factors, alpha, regularisation in itertools.product(FACTORS, ALPHAS, REGULARISATIONS)
+    ]
 
-    def fit() -> Iterator[Candidate]:
+    def fit(interactions: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
         matrix = interactions.matrix(users, items)
-        for factors, alpha, regularisation in grid:
+        for settings in grid:
             with threadpoolctl.threadpool_limits(1, "blas"):
                 model = AlternatingLeastSquares(
-                    factors,
-                    regularization=regularisation,
-                    alpha=alpha,
+                    int(settings["factors"]),
+                    regularization=settings["regularisation"],
+                    alpha=settings["alpha"],
                     iterations=ITERATIONS,
                     random_state=0,
                 )
                 model.fit(matrix, show_progress=False)
-            settings = {"factors": factors, "alpha": alpha, "regularisation": regularisation}
-            yield Candidate(settings, Ials(model))
+            yield Ials(model)
 
-    return Kind("iALS", len(grid), fit)
+    return Kind("iALS", grid, fit)

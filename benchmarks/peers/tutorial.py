@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from pipelines.evaluation.cases import Indices, Interactions
-from pipelines.evaluation.peers.peer import Candidate, Kind
+from pipelines.evaluation.peers.peer import Kind, Peer, Settings
 
 RUNS = (
     (8192, 32, 0.1, (1, 3)),
@@ -62,34 +63,41 @@ class Products:
         return self._users[users] @ self._items.T
 
 
-def tfrs_tutorial(interactions: Interactions, user_ids: np.ndarray, item_ids: np.ndarray) -> Kind:
+def tfrs_tutorial(user_ids: np.ndarray, item_ids: np.ndarray) -> Kind:
     """The tutorial's model over batch sizes, dimensions, learning rates and epochs.
 
     Args:
-      interactions: the training part.
-      user_ids: the raw ids by index `[U]`; of users without training interactions there is no vector.
+      user_ids: the raw ids by index `[U]`; of users without interactions there is no vector.
       item_ids: the raw ids by index `[N]`.
     """
-    known = np.bincount(interactions.user, minlength=len(user_ids)) > 0
+    grid = [
+        {"batch": batch, "dimension": dimension, "learning rate": rate, "epochs": epochs}
+        for batch, dimension, rate, stops in RUNS
+        for epochs in stops
+    ]
 
-    def fit() -> Iterator[Candidate]:
+    def run(settings: Settings) -> tuple[float, ...]:
+        return settings["batch"], settings["dimension"], settings["learning rate"]
+
+    def fit(interactions: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
+        known = np.bincount(interactions.user, minlength=len(user_ids)) > 0
         pairs = tf.data.Dataset.from_tensor_slices(
             (user_ids[interactions.user].astype(bytes), item_ids[interactions.item].astype(bytes))
         )
         pairs = pairs.shuffle(len(interactions.user), seed=0)
-        for batch, dimension, rate, stops in RUNS:
+        for (batch, dimension, rate), stops in itertools.groupby(grid, run):
             tf.keras.utils.set_random_seed(0)
-            model = TwoTowers(user_ids[known], item_ids, dimension)
+            model = TwoTowers(user_ids[known], item_ids, int(dimension))
             model.compile(optimizer=tf.keras.optimizers.Adagrad(rate))
             done = 0
-            for epochs in stops:
-                model.fit(pairs.batch(batch), initial_epoch=done, epochs=epochs, verbose=0)
+            for stop in stops:
+                epochs = int(stop["epochs"])
+                model.fit(pairs.batch(int(batch)), initial_epoch=done, epochs=epochs, verbose=0)
                 done = epochs
                 users = np.where(known[:, None], _vectors(model.users, user_ids), 0)
-                settings = {"batch": batch, "dimension": dimension, "learning rate": rate, "epochs": epochs}
-                yield Candidate(settings, Products(users, _vectors(model.items, item_ids)))
+                yield Products(users, _vectors(model.items, item_ids))
 
-    return Kind("TFRS tutorial", sum(len(stops) for *_, stops in RUNS), fit)
+    return Kind("TFRS tutorial", grid, fit)
 
 
 def _tower(ids: np.ndarray, dimension: int) -> tf.keras.Model:

@@ -21,7 +21,7 @@ HeldOut = Literal["validation", "test"]
 
 @dataclass(frozen=True)
 class Interactions:
-    """The training interactions, a user's oldest first.
+    """Interactions that something is fitted to, a user's oldest first.
 
     Attributes:
       user, item: `[I]` indices.
@@ -88,13 +88,13 @@ def history_matrix(histories: Sequence[Indices], items: int) -> sp.csr_matrix:
 
 
 def read_interactions(examples: Path, schema: Schema) -> Interactions:
-    """Reads the training part."""
+    """Reads the training part, whose long histories are cut into windows."""
     windows = list(read_batches(examples, schema, "train"))
     counts = [batch["item"].row_lengths().numpy() for batch in windows]
     starts = np.repeat(_joined([batch["start"].numpy() for batch in windows]), _joined(counts))
     user = np.repeat(_joined([batch["user"].numpy() for batch in windows]), _joined(counts))
     item = _joined([batch["item"].flat_values.numpy() for batch in windows])
-    # A long history is cut into windows, which may stand in any order.
+    # The windows may stand in any order.
     order = np.lexsort((np.arange(len(user)), starts, user))
     label = _joined([batch["label"].flat_values.numpy() for batch in windows])
     time = _joined([batch["time"].flat_values.numpy() for batch in windows])
@@ -103,6 +103,25 @@ def read_interactions(examples: Path, schema: Schema) -> Interactions:
         item[order],
         label=label[order] if schema.label else None,
         time=time[order] if len(time) else None,
+    )
+
+
+def with_validation(interactions: Interactions, examples: Path, schema: Schema) -> Interactions:
+    """The training interactions and those of the validation part, which come after a user's others."""
+    held_out = list(read_batches(examples, schema, "validation"))
+
+    def longer(first: np.ndarray, name: str) -> np.ndarray:
+        return np.concatenate([first, *(batch[name].flat_values.numpy() for batch in held_out)])
+
+    counts = [batch["item"].row_lengths().numpy() for batch in held_out]
+    users = [batch["user"].numpy() for batch in held_out]
+    user = np.concatenate([interactions.user, np.repeat(_joined(users), _joined(counts))])
+    order = np.argsort(user, kind="stable")
+    return Interactions(
+        user[order],
+        longer(interactions.item, "item")[order],
+        label=None if interactions.label is None else longer(interactions.label, "label")[order],
+        time=None if interactions.time is None else longer(interactions.time, "time")[order],
     )
 
 

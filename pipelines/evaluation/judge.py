@@ -9,17 +9,17 @@ import numpy as np
 from rich.progress import Progress
 
 from pipelines.evaluation.answers import catalogue_answers, pair_scores
-from pipelines.evaluation.cases import HeldOut, read_cases, read_ids, read_interactions
+from pipelines.evaluation.cases import HeldOut, read_cases, read_ids, read_interactions, with_validation
 from pipelines.evaluation.measures import Metric, auc, label_error
+from pipelines.evaluation.peers.bias import UserItemBias
 from pipelines.evaluation.peers.peer import Kind, Peer
-from pipelines.evaluation.peers.popularity import Popularity
 from pipelines.evaluation.peers.usual import usual_peers
 from pipelines.evaluation.questions import Questions, draw_others
 from pipelines.evaluation.report import Report
 from pipelines.evaluation.rows import Judged, Yardstick
 from pipelines.evaluation.slices import slices
 from pipelines.evaluation.texts import read_texts
-from pipelines.evaluation.tuning import tune, tune_bias
+from pipelines.evaluation.tuning import refit, tune, tune_bias
 from preprocessing.schema import PADDING, RESERVED, InputError, Schema
 from serving.predictor import Predictor
 from serving.recommendations import describe
@@ -51,7 +51,7 @@ def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progres
         texts = read_texts(examples, court.schema, progress)
     elif court.schema.items.text:
         notes.append(f"Text peers and similarity were left out: more than {LARGEST_TEXTS:,} items.")
-    kinds, left_out = usual_peers(court.interactions, court.users, court.items, texts)
+    kinds, left_out = usual_peers(court.users, court.items, times=court.times, texts=texts)
     judged += [court.peer(kind) for kind in kinds]
     if court.schema.label:
         judged.append(court.bias())
@@ -61,9 +61,13 @@ def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progres
 class Judge:
     """Knows the cases of a part, and all else that is the same for everybody who is judged.
 
+    Peers' settings are always chosen on the validation part, by what was fitted to the training part. To
+    be judged by the test part they are fitted once more to both, as one would before going live, and as
+    published figures are.
+
     Args:
       examples: the folder of the examples.
-      part: what to judge by; settings of peers are always chosen on the validation part.
+      part: what to judge by.
       progress: where to show how far it is.
 
     Raises:
@@ -73,16 +77,21 @@ class Judge:
     def __init__(self, examples: Path, part: HeldOut, progress: Progress) -> None:
         self.schema = Schema.read(examples)
         self.users, self.items = self.schema.users.size, self.schema.items.size
-        self.interactions = read_interactions(examples, self.schema)
+        self._interactions = read_interactions(examples, self.schema)
+        self._everything = with_validation(self._interactions, examples, self.schema)
         self.cases = read_cases(examples, self.schema, part)
         self._validation = read_cases(examples, self.schema, "validation")
         self._item_ids = read_ids(examples, self.schema.items)
         self._user_ids = read_ids(examples, self.schema.users)
-        self._popular = Popularity(self.interactions.item_counts(self.items))
         self._drawn = draw_others(self.cases, self.items)
         self._examples = examples
         self._part = part
         self._progress = progress
+
+    @property
+    def times(self) -> bool:
+        """Whether the interactions have times."""
+        return self._interactions.time is not None
 
     def model(self, name: str, predictor: Predictor) -> Judged:
         """Judges what an exported model serves, and its ratings.
@@ -101,10 +110,15 @@ class Judge:
 
     def peer(self, kind: Kind) -> Judged:
         """Tunes a peer on the validation part and judges the best of its kind."""
-        task = self._progress.add_task(f"tuning {kind.name}", total=kind.size)
-        tuned = tune(kind, self._popular, self._validation, self.items, lambda: self._progress.advance(task))
-        answers = catalogue_answers(tuned.peer, self.cases, self.items)
-        labels = {} if self.schema.label else self._auc(tuned.peer)
+        task = self._progress.add_task(f"tuning {kind.name}", total=len(kind.grid))
+        tuned = tune(
+            kind, self._interactions, self._validation, self.items, lambda: self._progress.advance(task)
+        )
+        peer = tuned.peer
+        if self._part == "test":
+            peer = refit(tuned, kind, self._everything, self.items)
+        answers = catalogue_answers(peer, self.cases, self.items)
+        labels = {} if self.schema.label else self._auc(peer)
         return Judged(kind.name, answers, labels, peer=True, trials=tuned.trials, choice=tuned.best)
 
     def bias(self) -> Judged:
@@ -112,8 +126,10 @@ class Judge:
         label = self.schema.label
         if label is None:
             raise ValueError("biases need labels")
-        tuned, trials, best = tune_bias(self.interactions, self.users, self.items, self._validation)
-        predicted = tuned.predict(self.cases.user[self.cases.case], self.cases.target)
+        bias, trials, best = tune_bias(self._interactions, self.users, self.items, self._validation)
+        if self._part == "test":
+            bias = UserItemBias.fit(self._everything, self.users, self.items, bias.strength)
+        predicted = bias.predict(self.cases.user[self.cases.case], self.cases.target)
         # The model's ratings are kept within the range of the labels, so the peer's are as well.
         error = label_error(np.clip(predicted, label.minimum, label.maximum), self.cases)
         return Judged("user + item bias", None, error, peer=True, trials=trials, choice=best)
@@ -126,8 +142,8 @@ class Judge:
           texts: `[N, H]` text vectors, by which the likeness of lists is measured, or None.
           notes: what was left out, and why.
         """
-        held = slices(self.cases, self.schema, self.interactions.item_counts(self.items))
-        known = self.interactions.matrix(self.users, self.items)
+        held = slices(self.cases, self.schema, self._interactions.item_counts(self.items))
+        known = self._interactions.matrix(self.users, self.items)
         yardstick = Yardstick(
             cases=self.cases,
             items=self.items,

@@ -20,7 +20,7 @@ class Tuned:
     """The best of a kind.
 
     Attributes:
-      peer: fitted; it answers with what is popular where it knows nothing of somebody.
+      peer: fitted to the training part.
       trials: the whole grid, in its order.
       best: the trial that was chosen.
     """
@@ -30,8 +30,13 @@ class Tuned:
     best: Trial
 
 
+def or_popular(peer: Peer, interactions: Interactions, items: int) -> Peer:
+    """The peer, with what is popular in the interactions for those of whom it knows nothing."""
+    return OrPopular(peer, Popularity(interactions.item_counts(items)))
+
+
 def tune(
-    kind: Kind, popular: Popularity, validation: Cases, items: int, advance: Callable[[], None]
+    kind: Kind, interactions: Interactions, validation: Cases, items: int, advance: Callable[[], None]
 ) -> Tuned:
     """Fits a peer with each of its settings and keeps the first of those with the best NDCG@10.
 
@@ -39,8 +44,8 @@ def tune(
     """
     trials: list[Trial] = []
     best: tuple[Trial, Peer] | None = None
-    for settings, fitted in kind.fit():
-        peer = OrPopular(fitted, popular)
+    for settings, fitted in zip(kind.grid, kind.fit(interactions, kind.grid), strict=True):
+        peer = or_popular(fitted, interactions, items)
         ranks = catalogue_ranks(peer, validation, items)
         trial = Trial(settings, float(case_ndcg_at(ranks, validation.case, 10).mean()))
         trials.append(trial)
@@ -50,6 +55,12 @@ def tune(
     if best is None:
         raise ValueError(f"the grid of {kind.name} is empty")
     return Tuned(best[1], tuple(trials), best[0])
+
+
+def refit(tuned: Tuned, kind: Kind, interactions: Interactions, items: int) -> Peer:
+    """The peer with the settings that were chosen, fitted to other interactions."""
+    (peer,) = kind.fit(interactions, [tuned.best.settings])
+    return or_popular(peer, interactions, items)
 
 
 def tune_bias(

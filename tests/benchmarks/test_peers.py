@@ -46,11 +46,10 @@ def _small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ials_answers_a_history_of_somebody_it_never_saw(interactions: Interactions) -> None:
-    kind = ials(interactions, USERS, ITEMS)
-    candidates = list(kind.fit())
-    assert len(candidates) == kind.size
+    kind = ials(USERS, ITEMS)
+    assert len(kind.grid) == 4
     histories = [np.array([2, 3, 4]), np.array([], np.int64)]
-    for settings, peer in candidates:
+    for settings, peer in zip(kind.grid, kind.fit(interactions, kind.grid), strict=True):
         known, unknown = peer.scores(np.array([NEWCOMER, NEWCOMER]), histories)
         assert ahead(known) > 0.9, settings
         assert not unknown.any()
@@ -72,9 +71,9 @@ def test_the_tutorial_learns_users_and_knows_no_newcomer(
     interactions: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tutorial, "RUNS", ((64, 8, 0.5, (1, 20)),))
-    kind = tfrs_tutorial(interactions, ids("user", USERS), ids("item", ITEMS))
-    (_, first), (settings, last) = kind.fit()
-    assert settings == {"batch": 64, "dimension": 8, "learning rate": 0.5, "epochs": 20}
+    kind = tfrs_tutorial(ids("user", USERS), ids("item", ITEMS))
+    first, last = kind.fit(interactions, kind.grid)
+    assert kind.grid[1] == {"batch": 64, "dimension": 8, "learning rate": 0.5, "epochs": 20}
     histories = [np.array([], np.int64)] * 3
     mine, theirs, newcomer = last.scores(np.array([2, 61, NEWCOMER]), histories)
     assert ahead(mine) > 0.95
@@ -91,7 +90,7 @@ def test_the_best_of_the_grid_beats_popularity(interactions: Interactions) -> No
     targets = np.array([generator.choice(np.setdiff1d(np.arange(2, 18), history)) for history in histories])
     cases = Cases(users, histories, targets, np.arange(len(users)), None)
     popular = Popularity(interactions.item_counts(ITEMS))
-    tuned = tune(ials(interactions, USERS, ITEMS), popular, cases, ITEMS, lambda: None)
+    tuned = tune(ials(USERS, ITEMS), interactions, cases, ITEMS, lambda: None)
     assert tuned.best.value > ndcg_at(catalogue_ranks(popular, cases, ITEMS), 10).mean() + 0.05
 
 

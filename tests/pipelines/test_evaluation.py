@@ -19,10 +19,18 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.cli.evaluate import saved_model_folder
 from pipelines.evaluation.answers import catalogue_answers
-from pipelines.evaluation.cases import Cases, Indices, Interactions, read_cases, read_ids, read_interactions
-from pipelines.evaluation.judge import judge
+from pipelines.evaluation.cases import (
+    Cases,
+    Indices,
+    Interactions,
+    read_cases,
+    read_ids,
+    read_interactions,
+    with_validation,
+)
+from pipelines.evaluation.judge import Judge, judge
 from pipelines.evaluation.measures import Metric
-from pipelines.evaluation.peers.popularity import Popularity
+from pipelines.evaluation.peers.popularity import Popularity, popularity
 from pipelines.evaluation.questions import Questions, draw_others
 from pipelines.evaluation.report import Report
 from preprocessing.schema import RESERVED, Entity, InputError, Label, Schema, write_vocabulary
@@ -126,6 +134,28 @@ def test_windows_join_into_histories_whatever_their_order(examples: Path) -> Non
     assert interactions.label.tolist() == [1, 5, 3, 4, 2, 4]
     assert interactions.time is not None
     assert interactions.time.tolist() == [1, 2, 3, 4, 1, 2]
+
+
+def test_validation_interactions_come_behind_the_training_ones(examples: Path) -> None:
+    schema = Schema.read(examples)
+    everything = with_validation(read_interactions(examples, schema), examples, schema)
+    assert everything.user.tolist() == [2, 2, 2, 2, 2, 3, 3]
+    assert everything.item.tolist() == [2, 3, 4, 5, 6, 2, 4]
+    assert everything.label is not None
+    assert everything.label.tolist() == [1, 5, 3, 4, 2, 2, 4]
+    assert everything.time is not None
+    assert everything.time.tolist() == [1, 2, 3, 4, 5, 1, 2]
+
+
+def test_peers_are_fitted_to_the_validation_part_too_when_it_is_for_the_test(tmp_path: Path) -> None:
+    # Nobody has elder in the training part; ann has in the validation part.
+    test = [{"user": 3, "history": [2, 4], "item": [6], "label": [4.0], "time": [3]}]
+    write_examples(tmp_path / "examples", test=test)
+    judge = Judge(tmp_path / "examples", "test", Progress(disable=True))
+    answers = judge.peer(popularity(8)).answers
+    assert answers is not None
+    # Of what bob does not know, bean, date and elder have one each, größe none.
+    np.testing.assert_array_equal(answers.ranks, [2])
 
 
 def test_what_somebody_had_twice_is_one_in_the_matrix() -> None:
@@ -240,8 +270,8 @@ def test_drawn_items_are_strangers_to_the_user(tmp_path: Path) -> None:
 
 def test_popularity_by_hand(examples: Path) -> None:
     schema = Schema.read(examples)
-    popularity = Popularity(read_interactions(examples, schema).item_counts(8))
-    answers = catalogue_answers(popularity, read_cases(examples, schema, "test"), items=8)
+    popular = Popularity(read_interactions(examples, schema).item_counts(8))
+    answers = catalogue_answers(popular, read_cases(examples, schema, "test"), items=8)
     # ann: 7 alone is left. bob: of 3, 5 (one each), 6, 7 (none) 3 ties for first, 6 for third.
     # cat: of all six, 2 and 4 tie for first.
     np.testing.assert_array_equal(answers.ranks, [1, 1.5, 3.5, 1.5])

@@ -18,11 +18,11 @@ from pipelines.evaluation.peers.item_knn import (
     nearest,
     neighbour_places,
 )
-from pipelines.evaluation.peers.peer import Candidate, Kind
-from pipelines.evaluation.peers.popularity import OrPopular, Popularity, recent_popularity
+from pipelines.evaluation.peers.peer import Kind, Peer, Settings
+from pipelines.evaluation.peers.popularity import OrPopular, Popularity, popularity, recent_popularity
 from pipelines.evaluation.peers.text import TextMean, TextNearest, text_mean, text_nearest
 from pipelines.evaluation.peers.usual import LARGEST_EASE, usual_peers
-from pipelines.evaluation.tuning import tune, tune_bias
+from pipelines.evaluation.tuning import refit, tune, tune_bias
 
 USERS, ITEMS = 12, 6
 ALL_USERS = np.arange(USERS)
@@ -105,7 +105,9 @@ def test_recent_popularity_counts_the_newest_share() -> None:
     item = np.array([2] * 60 + [3] * 30 + [4] * 6 + [5] * 4)
     shuffled = np.random.default_rng(0).permutation(100)
     interactions = Interactions(np.full(100, 2), item[shuffled], None, time=np.arange(100)[shuffled])
-    fitted = {each.settings["newest share"]: each.peer for each in recent_popularity(interactions, 7).fit()}
+    kind = recent_popularity(7)
+    peers = kind.fit(interactions, kind.grid)
+    fitted = {settings["newest share"]: peer for settings, peer in zip(kind.grid, peers, strict=True)}
     by_score = {
         share: np.argsort(-peer.scores(np.array([2]), [np.array([], np.int64)])[0], kind="stable").tolist()
         for share, peer in fitted.items()
@@ -114,7 +116,7 @@ def test_recent_popularity_counts_the_newest_share() -> None:
     assert by_score[0.05] == [5, 4, 2, 3, 0, 1, 6]
     assert by_score[0.5] == [3, 2, 4, 5, 0, 1, 6]
     with pytest.raises(ValueError, match="needs times"):
-        recent_popularity(Interactions(interactions.user, interactions.item, None), 7)
+        next(kind.fit(Interactions(interactions.user, interactions.item, None), kind.grid))
 
 
 def test_who_is_unknown_to_a_peer_is_shown_what_is_popular() -> None:
@@ -154,19 +156,30 @@ def test_tuning_keeps_the_first_of_the_best() -> None:
         def scores(self, users: Indices, histories: Sequence[Indices]) -> np.ndarray:
             return np.tile(np.arange(40) == self.item, (len(users), 1)).astype(float)
 
-    def fit() -> Iterator[Candidate]:
-        for number, item in enumerate([5, 7, 9, 7]):
-            yield Candidate({"number": number}, Favourite(item))
+    def fit(_: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
+        for settings in grid:
+            yield Favourite([5, 7, 9, 7][int(settings["number"])])
 
     told: list[None] = []
-    popular = Popularity(np.zeros(40))
+    nobody = Interactions(np.zeros(0, np.int64), np.zeros(0, np.int64), None)
+    kind = Kind("favourite", [{"number": number} for number in range(4)], fit)
     cases = one_target_each([7, 7, 9])
-    tuned = tune(Kind("favourite", 4, fit), popular, cases, 40, lambda: told.append(None))
+    tuned = tune(kind, nobody, cases, 40, lambda: told.append(None))
     assert tuned.best.settings == {"number": 1}
     # Two of three targets come first, the third is in the middle of 37 others.
     assert [trial.value for trial in tuned.trials] == pytest.approx([0, 2 / 3, 1 / 3, 2 / 3])
     assert tuned.peer.scores(np.array([2]), [np.array([], np.int64)])[0].argmax() == 7
     assert len(told) == 4
+
+
+def test_a_refitted_peer_knows_the_newer_interactions() -> None:
+    older = Interactions(np.array([2, 2, 3]), np.array([4, 4, 5]), None)
+    newer = Interactions(np.array([2, 2, 3, 3, 4, 5]), np.array([4, 4, 5, 5, 5, 5]), None)
+    kind = popularity(8)
+    tuned = tune(kind, older, one_target_each([4]), 8, lambda: None)
+    histories = [np.array([], np.int64)]
+    assert tuned.peer.scores(np.array([2]), histories)[0].argmax() == 4
+    assert refit(tuned, kind, newer, 8).scores(np.array([2]), histories)[0].argmax() == 5
 
 
 def test_the_bias_with_the_lowest_error_is_kept() -> None:
@@ -184,7 +197,7 @@ def test_the_bias_with_the_lowest_error_is_kept() -> None:
 def test_every_grid_has_the_size_it_says() -> None:
     interactions = interactions_of(binary(1))
     vectors = np.eye(ITEMS, dtype=np.float32)
-    kinds, notes = usual_peers(interactions, USERS, ITEMS, vectors)
+    kinds, notes = usual_peers(USERS, ITEMS, times=True, texts=vectors)
     assert [kind.name for kind in kinds] == [
         "EASE",
         "item-kNN",
@@ -195,13 +208,19 @@ def test_every_grid_has_the_size_it_says() -> None:
     ]
     assert not notes
     for kind in kinds:
-        settings = [tuple(each.settings.values()) for each in kind.fit()]
-        assert len(settings) == len(set(settings)) == kind.size
+        settings = [tuple(each.values()) for each in kind.grid]
+        assert len(settings) == len(set(settings))
+        # One point alone is the same peer as among all the others.
+        peers = list(kind.fit(interactions, kind.grid))
+        assert len(peers) == len(settings)
+        (alone,) = kind.fit(interactions, kind.grid[-1:])
+        histories = histories_of(binary(1))
+        expected = peers[-1].scores(ALL_USERS, histories)
+        np.testing.assert_allclose(alone.scores(ALL_USERS, histories), expected, rtol=1e-5)
 
 
 def test_peers_that_the_data_do_not_allow_are_left_out() -> None:
-    timeless = Interactions(np.array([2]), np.array([2]), None)
-    kinds, notes = usual_peers(timeless, 3, LARGEST_EASE + 1, None)
+    kinds, notes = usual_peers(3, LARGEST_EASE + 1, times=False, texts=None)
     assert [kind.name for kind in kinds] == ["item-kNN", "popularity"]
     assert notes == ["EASE was left out: 20,001 items, and it is fitted up to 20,000."]
 
@@ -211,7 +230,8 @@ def test_a_peer_that_learns_from_others_finds_what_goes_together(learn: Callable
     # Two worlds of six items; whoever has three items of one is offered its other three.
     worlds = np.kron(np.eye(2), np.ones((10, 6)))
     user, item = np.nonzero(worlds * (np.random.default_rng(0).random(worlds.shape) < 0.8))
-    for _, peer in learn(Interactions(user, item, None), len(worlds), 12).fit():
+    kind = learn(len(worlds), 12)
+    for peer in kind.fit(Interactions(user, item, None), kind.grid):
         (scores,) = peer.scores(np.array([0]), [np.array([0, 1, 2])])
         assert scores[3:6].min() > scores[6:].max()
 
@@ -219,5 +239,5 @@ def test_a_peer_that_learns_from_others_finds_what_goes_together(learn: Callable
 def test_text_peers_say_nothing_of_an_empty_history() -> None:
     vectors = np.eye(3, dtype=np.float32)
     for kind in (text_mean(vectors), text_nearest(vectors)):
-        for _, peer in kind.fit():
+        for peer in kind.fit(interactions_of(binary(1)), kind.grid):
             assert not peer.scores(np.array([2]), [np.array([], np.int64)]).any()

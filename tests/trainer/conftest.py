@@ -96,7 +96,14 @@ def schema(examples) -> Schema:
 def config() -> TrainerConfig:
     return TrainerConfig.model_validate(
         {
-            "model": {"dimension": 16, "history": 8, "blocks": 1, "dropout": 0.1, "loss": {"alpha": 0.5}},
+            "model": {
+                "dimension": 16,
+                "history": 8,
+                "blocks": 1,
+                "dropout": 0.1,
+                "item_tokens": True,
+                "loss": {"alpha": 0.5},
+            },
             "train": {"epochs": 12, "batch_size": 16, "learning_rate": 0.01, "patience": 12},
             "export": {"k": 10, "candidates": 20},
         }

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from preprocessing.schema import RESERVED
 from preprocessing.schema.examples import read_batches, serialize
-from trainer.dataset import history_batch, read_cuts, read_entities, training_batches
+from trainer.dataset import history_batch, read_continuation, read_cuts, read_entities, training_batches
 
 
 def _interactions(examples, schema):
@@ -31,6 +31,37 @@ def test_an_epoch_holds_every_training_interaction_once(examples, schema):
                 starts[int(user)] += int(start)
         assert seen == _interactions(examples, schema)
         assert set(starts.values()) == {1}
+
+
+def test_a_continuation_adds_every_validation_interaction_once(examples, schema):
+    expected = _interactions(examples, schema)
+    held_out = Counter()
+    for batch in read_batches(examples, schema, "validation"):
+        for user, items in zip(batch["user"].numpy(), batch["item"].to_list(), strict=True):
+            held_out.update((int(user), item) for item in items)
+    assert held_out
+    continuation = read_continuation(examples, schema)
+    for length in (3, 100):
+        seen = Counter()
+        for batch in training_batches(examples, schema, length, 8, 1, continuation):
+            items, labels = batch["item"].numpy(), batch["label"].numpy()
+            assert (labels[items > 0] > 0).all()
+            for user, row in zip(batch["user"].numpy(), items, strict=True):
+                seen.update((int(user), int(item)) for item in row if item)
+        assert seen == expected + held_out
+
+
+def test_a_continuation_comes_last(examples, schema):
+    cuts = {cut.user: cut for cut in read_cuts(examples, schema, "validation") if len(cut.items)}
+    continuation = read_continuation(examples, schema)
+    found = 0
+    for batch in training_batches(examples, schema, 1000, 8, 1, continuation):
+        for user, row in zip(batch["user"].numpy(), batch["item"].numpy(), strict=True):
+            if int(user) in cuts:
+                cut = cuts[int(user)]
+                assert [item for item in row if item] == [*cut.history, *cut.items]
+                found += 1
+    assert found == len(cuts)
 
 
 def test_epochs_cut_long_histories_at_different_places(examples, schema):

@@ -231,7 +231,7 @@ def test_without_its_checkpoint_nothing_is_exported(tmp_path, examples, training
     copied = tmp_path / "training"
     shutil.copytree(training, copied)
     shutil.rmtree(copied / "best")
-    with pytest.raises(InputError, match="the best checkpoint is gone"):
+    with pytest.raises(InputError, match="the checkpoint to export is gone"):
         export(examples, copied, tmp_path / "model", config, progress)
     assert not list((tmp_path / "model").iterdir())
 

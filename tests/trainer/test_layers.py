@@ -5,7 +5,7 @@ import tensorflow as tf
 from preprocessing.schema import Entity, Feature
 from trainer.averaging import WeightAverage
 from trainer.layers.features import CategoricalEncoder, DenseEncoder, MultiEncoder
-from trainer.layers.item_tower import ItemTower
+from trainer.layers.item_tower import TEXT_TOKENS, ItemTower
 from trainer.layers.user_tower import UserTower
 
 
@@ -61,6 +61,22 @@ def test_an_unseen_item_is_carried_by_its_content_alone():
     assert np.abs(vectors[2:5] - content[2:5]).max() > 1e-3
     np.testing.assert_allclose(vectors[5], vectors[6])
     assert np.abs(vectors[2] - vectors[3]).max() > 1e-3
+
+
+def test_tokens_of_a_text_say_nothing_until_they_are_learned():
+    entity = Entity(id_column="item_id", vocabulary="v", size=8, first_unseen=8)
+    tower = ItemTower(entity, 4, item_id=False, id_dropout=0.0, vocabulary=6)
+    features = {TEXT_TOKENS: tf.constant([[2, 3, 0], [3, 0, 0], [5, 2, 3], [0, 0, 0]])}
+    tower.content_vectors(None, features)
+    embeddings, bias = tower.trainable_variables[1], tower.trainable_variables[0]
+    assert not embeddings.numpy().any()
+    learned = np.arange(24, dtype=np.float32).reshape(6, 4)
+    embeddings.assign(learned)
+    bias.assign(np.ones(4))
+    means = [learned[[2, 3]].mean(0), learned[3], learned[[5, 2, 3]].mean(0), np.zeros(4)]
+    expected = np.array(means) + 1
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(tower.content_vectors(None, features), expected, rtol=1e-5)
 
 
 def test_id_dropout_hides_ids_in_training_only():

@@ -111,6 +111,7 @@ def test_a_model_without_item_ids_needs_something_else(tmp_path, tiny_bert, conf
         ({"item_id": False}, "model.item_id: false needs texts or attributes of items"),
         ({"loss": {"lambda": 0.1}}, "model.loss.lambda needs texts or attributes of items"),
         ({"loss": {"beta": 0.1}}, "model.loss.beta needs texts of items"),
+        ({"item_tokens": True}, "model.item_tokens needs texts of items"),
     ):
         with pytest.raises(InputError, match=message):
             train(tmp_path / "examples", tmp_path / "training", changed(config, **model), progress)

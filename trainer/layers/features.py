@@ -30,17 +30,27 @@ class CategoricalEncoder(tf.keras.layers.Layer):
 
 
 class MultiEncoder(tf.keras.layers.Layer):
-    """Averages the embeddings of the values that are known; none becomes a zero vector."""
+    """Averages the embeddings of the values that are known; none becomes a zero vector.
 
-    def __init__(self, size: int, dimension: int, **kwargs: Any) -> None:
+    Args:
+      size: number of indices.
+      dimension: width D of the embedding.
+      initializer: of the embeddings.
+    """
+
+    def __init__(self, size: int, dimension: int, initializer: str = "uniform", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._embedding = tf.keras.layers.Embedding(size, dimension, name="embedding")
+        self._embedding = tf.keras.layers.Embedding(size, dimension, initializer, name="embedding")
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
         """Embeds zero-padded indices `[N, M]` into `[N, D]`."""
-        known = tf.cast(values >= RESERVED, self.compute_dtype)
-        total = tf.reduce_sum(self._embedding(values) * known[:, :, None], 1)
-        return total / tf.maximum(tf.reduce_sum(known, 1, keepdims=True), 1.0)
+        known = values >= RESERVED
+        # Most places are padding: only the values that are there are looked up.
+        rows = tf.where(known)[:, 0]
+        embedded = self._embedding(tf.boolean_mask(values, known))
+        total = tf.math.unsorted_segment_sum(embedded, rows, tf.shape(values)[0])
+        count = tf.reduce_sum(tf.cast(known, self.compute_dtype), 1, keepdims=True)
+        return total / tf.maximum(count, 1.0)
 
 
 class DenseEncoder(tf.keras.layers.Layer):

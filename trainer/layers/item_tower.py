@@ -1,4 +1,4 @@
-"""The item tower: ID embedding, text vector and attributes in one vector."""
+"""The item tower: ID embedding, text and attributes in one vector."""
 
 from __future__ import annotations
 
@@ -9,32 +9,47 @@ import numpy as np
 import tensorflow as tf
 
 from preprocessing.schema import RESERVED, Entity
-from trainer.layers.features import FeaturesEncoder
+from trainer.layers.features import FeaturesEncoder, MultiEncoder
+
+TEXT_TOKENS = "text/tokens"
+"""The name of a text's tokens among the attributes."""
 
 
 class ItemTower(tf.keras.layers.Layer):
-    """Embeds items: `v = norm(W [m E(id) ; g(LM(text)) ; attributes])`.
+    """Embeds items: `v = norm(W [m E(id) ; g(LM(text)) ; tokens ; attributes])`.
 
     A linear map of a concatenation is the sum of each part's own map, which is how it is written
     here. `m` is 0 for items without training interactions and, in training, for a random share of
     the others (ID dropout: Volkovs et al. 2017, "DropoutNet"), so that text and attributes can
     carry an item alone.
 
+    `tokens` is the mean of an embedding for each token of the text (Joulin et al. 2017, "Bag of tricks for
+    efficient text classification"): where the language model is frozen it learns what a brand or a series
+    means to these users. It starts at zero, so that a token which training never saw says nothing.
+
     Args:
       entity: the items of the schema.
       dimension: width D of the item vector.
       item_id: whether items have an ID embedding at all.
       id_dropout: share of IDs hidden in training.
+      vocabulary: number of tokens that have an embedding; 0 leaves the tokens out.
     """
 
     def __init__(
-        self, entity: Entity, dimension: int, item_id: bool, id_dropout: float, **kwargs: Any
+        self,
+        entity: Entity,
+        dimension: int,
+        item_id: bool,
+        id_dropout: float,
+        vocabulary: int = 0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._first_unseen = entity.first_unseen
         self._id_dropout = id_dropout
         self._id = tf.keras.layers.Embedding(entity.first_unseen, dimension, name="id") if item_id else None
         self._text = tf.keras.layers.Dense(dimension, use_bias=False, name="text") if entity.text else None
+        self._tokens = MultiEncoder(vocabulary, dimension, "zeros", name="tokens") if vocabulary else None
         self._features = (
             FeaturesEncoder(entity.features, dimension, name="features") if entity.features else None
         )
@@ -59,6 +74,7 @@ class ItemTower(tf.keras.layers.Layer):
     def _content(self, text: tf.Tensor | None, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """What text `[N, H]` and attributes say, without the ID and not normalised `[N, D]`."""
         parts = [self.text_view(text)] if self._text is not None else []
+        parts += [self._tokens(features[TEXT_TOKENS])] if self._tokens is not None else []
         parts += [self._features(features)] if self._features is not None else []
         return tf.add_n(parts) if parts else tf.zeros([1, self._dimension])
 
@@ -81,7 +97,7 @@ class ItemTower(tf.keras.layers.Layer):
         Args:
           index: `[N]` int.
           text: `[N, H]` language-model vectors, or None without text.
-          features: by name, each `[N, …]`.
+          features: by name, each `[N, …]`; the tokens `[N, T]` as `TEXT_TOKENS`.
           training: whether IDs are dropped at random.
 
         Returns:

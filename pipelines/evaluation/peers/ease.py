@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from pipelines.evaluation.cases import Indices, Interactions, history_matrix
-from pipelines.evaluation.peers.peer import Candidate, Kind
+from pipelines.evaluation.peers.peer import Kind, Peer, Settings
 
 STRENGTHS = (20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
 FEW_STRENGTHS = (20.0, 100.0, 500.0)
@@ -40,17 +40,17 @@ class Ease:
         return history_matrix(histories, len(self._weights)) @ self._weights
 
 
-def ease(interactions: Interactions, users: int, items: int) -> Kind:
+def ease(users: int, items: int) -> Kind:
     """EASE over strengths of the regularisation."""
     strengths = FEW_STRENGTHS if items > LARGE else STRENGTHS
 
-    def fit() -> Iterator[Candidate]:
+    def fit(interactions: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
         matrix = interactions.matrix(users, items)
         gram = (matrix.T @ matrix).toarray()
-        for strength in strengths:
-            yield Candidate({"strength": strength}, Ease(gram, strength))
+        for settings in grid:
+            yield Ease(gram, settings["strength"])
 
-    return Kind("EASE", len(strengths), fit)
+    return Kind("EASE", [{"strength": strength} for strength in strengths], fit)
 
 
 def _inverse(gram: np.ndarray, strength: float) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 
 from pipelines.evaluation.cases import Indices, Interactions, history_matrix
-from pipelines.evaluation.peers.peer import Candidate, Kind
+from pipelines.evaluation.peers.peer import Kind, Peer, Settings
 
 NEIGHBOURS = (20, 100, 500)
 SHRINKAGES = (0.0, 10.0, 50.0, 100.0)
@@ -32,20 +33,24 @@ class ItemKnn:
         return (history_matrix(histories, self._similarities.shape[0]) @ self._similarities).toarray()
 
 
-def item_knn(interactions: Interactions, users: int, items: int) -> Kind:
+def item_knn(users: int, items: int) -> Kind:
     """Item-kNN over numbers of neighbours and shrinkages."""
+    grid = [
+        {"neighbours": neighbours, "shrinkage": shrinkage}
+        for shrinkage in SHRINKAGES
+        for neighbours in NEIGHBOURS
+    ]
 
-    def fit() -> Iterator[Candidate]:
+    def fit(interactions: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
         matrix = interactions.matrix(users, items)
         together = (matrix.T @ matrix).tocoo()
-        for shrinkage in SHRINKAGES:
+        for shrinkage, alike in itertools.groupby(grid, lambda settings: settings["shrinkage"]):
             similarities = cosine_similarities(together, shrinkage)
             places = neighbour_places(similarities)
-            for neighbours in NEIGHBOURS:
-                near = nearest(similarities, places, neighbours)
-                yield Candidate({"neighbours": neighbours, "shrinkage": shrinkage}, ItemKnn(near))
+            for settings in alike:
+                yield ItemKnn(nearest(similarities, places, settings["neighbours"]))
 
-    return Kind("item-kNN", len(NEIGHBOURS) * len(SHRINKAGES), fit)
+    return Kind("item-kNN", grid, fit)
 
 
 def cosine_similarities(together: sp.coo_matrix, shrinkage: float) -> sp.csc_matrix:
@@ -75,7 +80,7 @@ def neighbour_places(similarities: sp.csc_matrix) -> np.ndarray:
     return places
 
 
-def nearest(similarities: sp.csc_matrix, places: np.ndarray, neighbours: int) -> sp.csr_matrix:
+def nearest(similarities: sp.csc_matrix, places: np.ndarray, neighbours: float) -> sp.csr_matrix:
     """Keeps the `neighbours` largest values of each column."""
     kept = sp.csc_matrix(
         (np.where(places < neighbours, similarities.data, 0), similarities.indices, similarities.indptr),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from pipelines.evaluation.cases import Indices
+from pipelines.evaluation.cases import Indices, Interactions
 
-Settings = Mapping[str, float | str]
+Settings = Mapping[str, float]
 
 
 class Peer(Protocol):
@@ -28,26 +28,19 @@ class Peer(Protocol):
         """
 
 
-class Candidate(NamedTuple):
-    """A fitted peer and the settings that it was fitted with."""
-
-    settings: Settings
-    peer: Peer
-
-
 @dataclass(frozen=True)
 class Kind:
     """A kind of peer with its grid.
 
     Attributes:
       name: as it stands in the table.
-      size: of the grid.
-      fit: gives a fitted candidate for each point of the grid.
+      grid: the settings to choose from.
+      fit: gives a peer for each of some settings, in their order, fitted to some interactions.
     """
 
     name: str
-    size: int
-    fit: Callable[[], Iterator[Candidate]]
+    grid: Sequence[Settings]
+    fit: Callable[[Interactions, Sequence[Settings]], Iterator[Peer]]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipelines.evaluation.cases import Indices, Interactions
-from pipelines.evaluation.peers.peer import Candidate, Kind, Peer
+from pipelines.evaluation.peers.peer import Kind, Peer, Settings
 
 NEWEST_SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -49,34 +49,34 @@ class OrPopular:
         return scores
 
 
-def popularity(interactions: Interactions, items: int) -> Kind:
-    """The number of training interactions."""
+def popularity(items: int) -> Kind:
+    """The number of interactions."""
 
-    def fit() -> Iterator[Candidate]:
-        yield Candidate({}, Popularity(interactions.item_counts(items)))
+    def fit(interactions: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
+        for _ in grid:
+            yield Popularity(interactions.item_counts(items))
 
-    return Kind("popularity", 1, fit)
+    return Kind("popularity", [{}], fit)
 
 
-def recent_popularity(interactions: Interactions, items: int) -> Kind:
-    """The number of interactions among the newest share of the training part.
+def recent_popularity(items: int) -> Kind:
+    """The number of interactions among the newest share of them.
 
     Ties go to what is more popular over all. A share of the interactions, and not of the time line,
     means the same for data of a day and of ten years. Ji et al., "A re-visit of the popularity
     baseline in recommender systems", SIGIR 2020.
 
-    Raises:
-      ValueError: there are no times.
+    Fitting raises ValueError for interactions without times.
     """
-    if interactions.time is None:
-        raise ValueError("recent popularity needs times")
-    newest_first = interactions.item[np.argsort(interactions.time, kind="stable")[::-1]]
-    counts = interactions.item_counts(items)
 
-    def fit() -> Iterator[Candidate]:
-        for share in NEWEST_SHARES:
-            newest = newest_first[: max(1, round(share * len(newest_first)))]
+    def fit(interactions: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
+        if interactions.time is None:
+            raise ValueError("recent popularity needs times")
+        newest_first = interactions.item[np.argsort(interactions.time, kind="stable")[::-1]]
+        counts = interactions.item_counts(items)
+        for settings in grid:
+            newest = newest_first[: max(1, round(settings["newest share"] * len(newest_first)))]
             recent = np.bincount(newest, minlength=items)
-            yield Candidate({"newest share": share}, Popularity(recent + counts / (counts.max() + 1)))
+            yield Popularity(recent + counts / (counts.max() + 1))
 
-    return Kind("recent popularity", len(NEWEST_SHARES), fit)
+    return Kind("recent popularity", [{"newest share": share} for share in NEWEST_SHARES], fit)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines.evaluation.cases import Indices
-from pipelines.evaluation.peers.peer import Candidate, Kind
+from pipelines.evaluation.cases import Indices, Interactions
+from pipelines.evaluation.peers.peer import Kind, Peer, Settings
 
 MEAN_OF = (1, 3, 5, 10, 1_000_000)
 """How many of the newest items of a history count; the last means all."""
@@ -61,18 +61,18 @@ class TextNearest:
 def text_mean(vectors: np.ndarray) -> Kind:
     """The text-only peer of the textbooks, over how much of the history counts."""
 
-    def fit() -> Iterator[Candidate]:
-        for last in MEAN_OF:
-            yield Candidate({"last": last}, TextMean(vectors, last))
+    def fit(_: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
+        for settings in grid:
+            yield TextMean(vectors, int(settings["last"]))
 
-    return Kind("text, mean", len(MEAN_OF), fit)
+    return Kind("text, mean", [{"last": last} for last in MEAN_OF], fit)
 
 
 def text_nearest(vectors: np.ndarray) -> Kind:
     """The nearest text, which does not blur a history of several interests."""
 
-    def fit() -> Iterator[Candidate]:
-        for last in NEAREST_OF:
-            yield Candidate({"last": last}, TextNearest(vectors, last))
+    def fit(_: Interactions, grid: Sequence[Settings]) -> Iterator[Peer]:
+        for settings in grid:
+            yield TextNearest(vectors, int(settings["last"]))
 
-    return Kind("text, nearest", len(NEAREST_OF), fit)
+    return Kind("text, nearest", [{"last": last} for last in NEAREST_OF], fit)

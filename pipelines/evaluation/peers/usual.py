@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.evaluation.cases import Interactions
 from pipelines.evaluation.peers.ease import ease
 from pipelines.evaluation.peers.item_knn import item_knn
 from pipelines.evaluation.peers.peer import Kind
@@ -16,14 +15,14 @@ LARGEST_EASE = 20_000
 
 
 def usual_peers(
-    interactions: Interactions, users: int, items: int, texts: np.ndarray | None
+    users: int, items: int, *, times: bool, texts: np.ndarray | None
 ) -> tuple[list[Kind], list[str]]:
     """The peers that these data allow.
 
     Args:
-      interactions: the training part.
       users: how many indices there are.
       items: likewise.
+      times: whether the interactions have times.
       texts: `[N, H]` text vectors, or None.
 
     Returns:
@@ -31,13 +30,13 @@ def usual_peers(
     """
     peers, notes = [], []
     if items <= LARGEST_EASE:
-        peers.append(ease(interactions, users, items))
+        peers.append(ease(users, items))
     else:
         notes.append(f"EASE was left out: {items:,} items, and it is fitted up to {LARGEST_EASE:,}.")
-    peers.append(item_knn(interactions, users, items))
+    peers.append(item_knn(users, items))
     if texts is not None:
         peers += [text_nearest(texts), text_mean(texts)]
-    if interactions.time is not None:
-        peers.append(recent_popularity(interactions, items))
-    peers.append(popularity(interactions, items))
+    if times:
+        peers.append(recent_popularity(items))
+    peers.append(popularity(items))
     return peers, notes

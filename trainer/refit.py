@@ -1,0 +1,76 @@
+"""Trains once more, on the validation part too, when it is known for how many epochs."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from preprocessing.schema import InputError
+from trainer.model import Tandem
+from trainer.progress import Progress
+
+FOLDER = "refit"
+
+
+class RefitJournal(tf.keras.callbacks.Callback):
+    """Keeps the newest checkpoint, and at the end the averaged weights.
+
+    Nothing is left to validate with, so it stops only after `epochs` epochs. Making a journal restores the
+    newest checkpoint of the folder, if there is one.
+
+    Args:
+      training: the training folder; `refit/` in it is used.
+      model: prepared for training.
+      epochs: how many to train.
+      progress: where epochs are told.
+    """
+
+    def __init__(self, training: Path, model: Tandem, epochs: int, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+        self._wanted = epochs
+        self._done = tf.Variable(0, trainable=False, dtype=tf.int64)
+        newest = tf.train.Checkpoint(
+            model=model, optimizer=model.optimizer, average=model.average, epochs=self._done
+        )
+        folder = training / FOLDER
+        self._newest = tf.train.CheckpointManager(newest, str(folder / "checkpoints"), max_to_keep=1)
+        final = tf.train.Checkpoint(model=model)
+        self._final = tf.train.CheckpointManager(final, str(folder / "final"), max_to_keep=1)
+        if self._newest.latest_checkpoint:
+            newest.restore(self._newest.latest_checkpoint).assert_existing_objects_matched()
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs that were trained, those before an interruption included."""
+        return int(self._done)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the averaged weights are there."""
+        return self._final.latest_checkpoint is not None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves.
+
+        Raises:
+          InputError: the loss is no longer a number.
+        """
+        loss = float((logs or {})["mean_loss"])
+        if not math.isfinite(loss):
+            raise InputError(f"the loss became {loss} in epoch {epoch + 1} with the validation part")
+        self._done.assign(epoch + 1)
+        if epoch + 1 == self._wanted:
+            with self.model.average.applied():
+                self._final.save(checkpoint_number=epoch + 1)
+        else:
+            self._newest.save(checkpoint_number=epoch + 1)
+        self._progress.epoch(epoch + 1, loss, {}, 0)
+
+
+def exported_checkpoint(training: Path, refitted: bool) -> str | None:
+    """The checkpoint that is exported; None when it is gone."""
+    return tf.train.latest_checkpoint(str(training / (f"{FOLDER}/final" if refitted else "best")))
