@@ -63,7 +63,7 @@ class Judge:
 
     Peers' settings are always chosen on the validation part, by what was fitted to the training part. To
     be judged by the test part they are fitted once more to both, as one would before going live, and as
-    published figures are.
+    published figures are; what is in neither is unseen there.
 
     Args:
       examples: the folder of the examples.
@@ -78,7 +78,9 @@ class Judge:
         self.schema = Schema.read(examples)
         self.users, self.items = self.schema.users.size, self.schema.items.size
         self._interactions = read_interactions(examples, self.schema)
-        self._everything = with_validation(self._interactions, examples, self.schema)
+        self._earlier = self._interactions
+        if part == "test":
+            self._earlier = with_validation(self._interactions, examples, self.schema)
         self.cases = read_cases(examples, self.schema, part)
         self._validation = read_cases(examples, self.schema, "validation")
         self._item_ids = read_ids(examples, self.schema.items)
@@ -116,7 +118,7 @@ class Judge:
         )
         peer = tuned.peer
         if self._part == "test":
-            peer = refit(tuned, kind, self._everything, self.items)
+            peer = refit(tuned, kind, self._earlier, self.items)
         answers = catalogue_answers(peer, self.cases, self.items)
         labels = {} if self.schema.label else self._auc(peer)
         return Judged(kind.name, answers, labels, peer=True, trials=tuned.trials, choice=tuned.best)
@@ -128,7 +130,7 @@ class Judge:
             raise ValueError("biases need labels")
         bias, trials, best = tune_bias(self._interactions, self.users, self.items, self._validation)
         if self._part == "test":
-            bias = UserItemBias.fit(self._everything, self.users, self.items, bias.strength)
+            bias = UserItemBias.fit(self._earlier, self.users, self.items, bias.strength)
         predicted = bias.predict(self.cases.user[self.cases.case], self.cases.target)
         # The model's ratings are kept within the range of the labels, so the peer's are as well.
         error = label_error(np.clip(predicted, label.minimum, label.maximum), self.cases)
@@ -142,8 +144,9 @@ class Judge:
           texts: `[N, H]` text vectors, by which the likeness of lists is measured, or None.
           notes: what was left out, and why.
         """
-        held = slices(self.cases, self.schema, self._interactions.item_counts(self.items))
-        known = self._interactions.matrix(self.users, self.items)
+        known = self._earlier.matrix(self.users, self.items)
+        item_counts = self._earlier.item_counts(self.items)
+        held = slices(self.cases, item_counts, np.bincount(self._earlier.user, minlength=self.users))
         yardstick = Yardstick(
             cases=self.cases,
             items=self.items,

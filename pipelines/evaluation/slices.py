@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.evaluation.cases import Cases, Indices
-from preprocessing.schema import Schema
 
 ALL = "all"
 """The name of all targets, where it stands beside those of slices."""
@@ -23,20 +22,20 @@ END_SHARE = 0.2
 """The share of the training interactions that the head holds, and the tail."""
 
 
-def slices(cases: Cases, schema: Schema, item_counts: Indices) -> dict[str, np.ndarray]:
+def slices(cases: Cases, item_counts: Indices, user_counts: Indices) -> dict[str, np.ndarray]:
     """Which targets `[T]` each slice holds.
 
-    Unseen items and new users have no training interaction; a new user may have a history all the same,
-    from between the end of training and the cut. Where some users have no history, what the others wanted
+    Unseen items and new users have no interaction before the part; a new user may have a history all the
+    same, from within the part before the cut. Where some users have no history, what the others wanted
     is a slice of its own, of unseen and of seen items. Head, torso and tail are of the seen items, see
     `popularity_bands`; the length of a history is the number of items before the cut.
 
     Args:
       cases: of the part.
-      schema: of the examples.
-      item_counts: `[N]`, training interactions of each item.
+      item_counts: `[N]`, interactions before the part of each item.
+      user_counts: `[U]`, likewise of each user.
     """
-    seen = cases.target < schema.items.first_unseen
+    seen = item_counts[cases.target] > 0
     head, tail = popularity_bands(item_counts)
     lengths = np.array([len(history) for history in cases.history])[cases.case]
     found = {
@@ -45,7 +44,7 @@ def slices(cases: Cases, schema: Schema, item_counts: Indices) -> dict[str, np.n
         "head": seen & head[cases.target],
         "torso": seen & ~head[cases.target] & ~tail[cases.target],
         "tail": seen & tail[cases.target],
-        "new users": cases.user[cases.case] >= schema.users.first_unseen,
+        "new users": user_counts[cases.user[cases.case]] == 0,
         "no history": lengths == 0,
     }
     if found["no history"].any():
