@@ -99,11 +99,14 @@ class ServingModel(tf.Module):
         self, user: tf.Tensor, about: tf.Tensor, past: tf.Tensor, banned: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         vector, newest = self._user_vectors(about, past)
-        items, retrieved = self._candidates(vector, banned, self._config.candidates)
-        scores = self._ranking(user, vector, items)
-        score = tf.where(items > PADDING, retrieved + self._blend * scores, LOWEST)
-        score, order = tf.math.top_k(score, self._config.k)
-        items = tf.gather(items, order, batch_dims=1)
+        if self._blend:
+            items, retrieved = self._candidates(vector, banned, self._config.candidates)
+            scores = self._ranking(user, vector, items)
+            score = tf.where(items > PADDING, retrieved + self._blend * scores, LOWEST)
+            score, order = tf.math.top_k(score, self._config.k)
+            items = tf.gather(items, order, batch_dims=1)
+        else:  # ranking would change nothing, and takes longer than all the rest
+            items, score = self._candidates(vector, banned, self._config.k)
         return {
             "item_id": self._ids(items),
             "score": score,

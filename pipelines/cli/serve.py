@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib import metadata
 from typing import Any
@@ -38,6 +39,9 @@ def serve(context: typer.Context) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
+    # Read on import. oneDNN prepares each operation for its shapes, which on batches of a few small rows
+    # takes longer than the operation.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     from serving.errors import ServingError
     from serving.settings import flags
 

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from trainer.config import TrainerConfig
 from trainer.dataset import history_batch, read_entities
 from trainer.export import export
 from trainer.train import build_model
-from trainer.version import DETAILS_FILE, next_version
+from trainer.version import DETAILS_FILE, Version, next_version
 
 NONE = np.zeros((1, 0), object)
 K = 10
@@ -158,6 +159,20 @@ def test_rank_gives_the_scores_of_serving_default(signatures, schema):
     for name in ("score", "retrieved"):
         unknown = signatures("rank", user_id=["u2"], history=NONE, candidate_id=[["nope", "", "i1"]])[name]
         assert unknown[0, :2].max() < unknown[0, 2]
+
+
+@pytest.mark.parametrize("blend", [0.0, 0.5])
+def test_the_blend_decides_whether_ranking_has_a_say(tmp_path, model_folder, load, progress, blend):
+    version = Version.read(model_folder)
+    details = version.details.model_copy(update={"blend": blend})
+    signatures = load(replace(version, details=details).write(tmp_path, progress))
+    request = {"user_id": ["u2"], "history": [["i0", "i2"]]}
+    answer = signatures("serving_default", **request, exclude=NONE)
+    retrieved = signatures("retrieve", **request, exclude=NONE)
+    ranked = signatures("rank", **request, candidate_id=answer["item_id"])
+    np.testing.assert_allclose(ranked["score"], answer["score"], atol=1e-5)
+    assert (np.diff(answer["score"][0]) <= 0).all()
+    assert (_ids(answer["item_id"][0]) == _ids(retrieved["item_id"][0])) == (blend == 0)
 
 
 def test_rank_tells_the_scores_of_retrieve(signatures):
