@@ -33,6 +33,7 @@ CHINESE = "的一是不了人我在有他这中大来上国个到说们爱情故
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a BERT of 32 units and 2 layers, in which every text can be tokenised."""
+    import tensorflow as tf
     from transformers import BertConfig, TFBertModel
 
     characters = string.ascii_lowercase + string.digits
@@ -59,6 +60,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=64,
         max_position_embeddings=128,
     )
+    tf.keras.utils.set_random_seed(0)  # what is trained on its vectors must not depend on luck
     model = TFBertModel(config)
     model.build_in_name_scope()
     model.save_pretrained(folder, safe_serialization=True)
