@@ -1,10 +1,16 @@
 import csv
+import os
 import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 from rich.console import Console
 
 from preprocessing.config import DataConfig
@@ -14,7 +20,7 @@ from trainer.config import ExportConfig, PortableConfig, TrainerConfig
 from trainer.export import export
 from trainer.progress import Progress
 from trainer.rebuild import reindex
-from trainer.train import train
+from trainer.train import TrainResult, train
 from trainer.version import Version
 
 ITEMS = 40
@@ -163,3 +169,36 @@ def portable_signatures(portable_folder):
 @pytest.fixture(scope="session")
 def load():
     return load_signatures
+
+
+def kill_and_go_on(
+    folder: Path, examples: Path, config: TrainerConfig, enough: Callable[[list[str]], bool]
+) -> list[int]:
+    """Trains with `kill -9` when `enough` has been printed, then once more with the same command.
+
+    Args:
+      folder: that will hold `training` and `model`.
+      examples: to train on.
+      config: of the training.
+      enough: is told all lines so far.
+
+    Returns:
+      the numbers of the epochs that the second command trained.
+    """
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
+    command = [sys.executable, "-m", "trainer.task", f"--examples={examples}", f"--config={path}"]
+    command += [f"--training={folder / 'training'}", f"--model={folder / 'model'}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if enough(lines):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert TrainResult.read(folder / "training") is None
+    again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (folder / "model" / "1" / "saved_model.pb").exists()
+    return [int(line.split()[1]) for line in again.splitlines() if line.startswith("epoch ")]

@@ -1,14 +1,9 @@
-import os
-import signal
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
-import yaml
 
 from preprocessing.schema import InputError
+from tests.trainer.conftest import kill_and_go_on
 from trainer.config import TrainerConfig
 from trainer.export import export
 from trainer.refit import exported_checkpoint
@@ -44,13 +39,9 @@ def test_it_has_learned_the_validation_part(refitted, restored, examples, schema
     assert after["rmse"] < before.ranking
 
 
-def test_it_is_what_is_exported(tmp_path, refitted, restored, examples, refit_config, progress):
-    import scann.scann_ops.py.scann_ops
-    import tensorflow_text  # noqa: F401 (registers ops)
-
-    assert scann
-    loaded = tf.saved_model.load(str(export(examples, refitted, tmp_path, refit_config, progress)))
-    answer = loaded.signatures["embed_user"](user_id=tf.constant([""]), history=tf.zeros([1, 0], tf.string))
+def test_it_is_what_is_exported(tmp_path, refitted, restored, examples, refit_config, progress, load):
+    signatures = load(export(examples, refitted, tmp_path, refit_config, progress))
+    answer = signatures("embed_user", user_id=[""], history=np.zeros((1, 0), object))
     history = tf.zeros([1, refit_config.model.history], tf.int64)
     nobody = tf.constant([1], tf.int64)
     expected = restored.users(history, restored.about_user(nobody), restored.catalogue())
@@ -63,23 +54,11 @@ def test_the_best_epoch_alone_is_not_exported(tmp_path, training, examples, conf
 
 
 def test_a_kill_while_refitting_costs_an_epoch_at_most(tmp_path, examples, refit_config):
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(refit_config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
-    training, model = tmp_path / "training", tmp_path / "model"
-    command = [sys.executable, "-m", "trainer.task", f"--examples={examples}", f"--config={path}"]
-    command += [f"--training={training}", f"--model={model}"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    begun = False
-    for line in process.stdout:
-        begun = begun or line.startswith("Training on the validation part too")
-        if begun and line.startswith("epoch   1"):
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert TrainResult.read(training) is None
-    again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    epochs = [int(line.split()[1]) for line in again.splitlines() if line.startswith("epoch ")]
-    result = TrainResult.read(training)
+    def enough(lines: list[str]) -> bool:
+        begun = [line.startswith("Training on the validation part too") for line in lines]
+        return any(begun) and any(line.startswith("epoch   1") for line in lines[begun.index(True) :])
+
+    epochs = kill_and_go_on(tmp_path, examples, refit_config, enough)
+    result = TrainResult.read(tmp_path / "training")
     assert epochs and epochs[0] in (2, 3)
     assert epochs == list(range(epochs[0], result.best_epoch + 1))
-    assert (model / "1" / "saved_model.pb").exists()
