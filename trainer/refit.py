@@ -61,7 +61,10 @@ class RefitJournal(tf.keras.callbacks.Callback):
         """
         loss = float((logs or {})["mean_loss"])
         if not math.isfinite(loss):
-            raise InputError(f"the loss became {loss} in epoch {epoch + 1} with the validation part")
+            raise InputError(
+                f"the loss became {loss} in epoch {epoch + 1} with the validation part; a lower "
+                "train.learning_rate may help"
+            )
         self._done.assign(epoch + 1)
         if epoch + 1 == self._wanted:
             with self.model.average.applied():

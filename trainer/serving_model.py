@@ -105,7 +105,7 @@ class ServingModel(tf.Module):
             score = tf.where(items > PADDING, retrieved + self._blend * scores, LOWEST)
             score, order = tf.math.top_k(score, self._config.k)
             items = tf.gather(items, order, batch_dims=1)
-        else:  # ranking would change nothing, and takes longer than all the rest
+        else:  # ranking would change nothing, and costs about as much as all the rest
             items, score = self._candidates(vector, banned, self._config.k)
         return {
             "item_id": self._ids(items),

@@ -19,7 +19,7 @@ LONGEST = "history 101+"
 USER_SLICES = ("new users", "no history", *BANDS, LONGEST)
 
 END_SHARE = 0.2
-"""The share of the training interactions that the head holds, and the tail."""
+"""The share of the interactions before the part that the head holds, and the tail."""
 
 
 def slices(cases: Cases, item_counts: Indices, user_counts: Indices) -> dict[str, np.ndarray]:
