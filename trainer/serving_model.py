@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import tensorflow as tf
@@ -129,7 +128,7 @@ class ServingModel(tf.Module):
         vector, _ = self._user_vectors(self.towers.about_user(user), past)
         items = self.catalogue.index(candidate_id)
         scores = self._ranking(user, vector, items)
-        retrieved = tf.einsum("bd,bcd->bc", vector, tf.gather(self.catalogue.vectors, items))
+        retrieved = tf.einsum("bd,bcd->bc", vector, self._vectors(items))
         known = items >= RESERVED
         return {
             "score": tf.where(known, retrieved + self._blend * scores, LOWEST),
@@ -141,7 +140,7 @@ class ServingModel(tf.Module):
         """The items nearest to a given one, itself left out; nothing for an unknown item."""
         item = self.catalogue.index(item_id)[:, None]
         banned = tf.concat([item, self.catalogue.index(exclude)], 1)
-        items, score = self._candidates(tf.gather(self.catalogue.vectors, item[:, 0]), banned, self._config.k)
+        items, score = self._candidates(self._vectors(item[:, 0]), banned, self._config.k)
         known = item >= RESERVED
         return {
             "item_id": self._ids(tf.where(known, items, PADDING)),
@@ -166,15 +165,14 @@ class ServingModel(tf.Module):
     def _request(
         self, user_id: tf.Tensor, history: tf.Tensor, exclude: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Indices of users `[B]`, of known history items `[B, H]` and of excluded items `[B, E]`."""
+        """Indices of users `[B]`, of history items `[B, H]`, padding among them, and of excluded items `[B, E]`."""
         user = self.towers.user_index(user_id)
-        empty = tf.logical_not(tf.reduce_any(tf.not_equal(history, ""), 1))
         given = self.catalogue.index(history)
-        given = tf.ragged.boolean_mask(given, given >= RESERVED)
-        # A user's stored history stands in for an empty one, and is cut to nothing otherwise.
-        stored = self.towers.stored_history(user)
-        stored = tf.ragged.boolean_mask(stored, tf.logical_and(stored >= RESERVED, empty[:, None]))
-        past = tf.concat([given, stored], 1).to_tensor(PADDING)
+        empty = tf.reduce_all(tf.equal(given, PADDING), 1)
+        # A user's stored history stands in for an empty one; that of nobody is empty.
+        stored = self.towers.stored_history(tf.where(empty, user, PADDING))
+        past = tf.concat([given, stored.to_tensor(PADDING)], 1)
+        past = tf.where(past >= RESERVED, past, PADDING)
         banned = self.catalogue.index(exclude)
         if self._config.exclude_history:
             banned = tf.concat([banned, past], 1)
@@ -182,46 +180,48 @@ class ServingModel(tf.Module):
 
     def _user_vectors(self, about: tf.Tensor, past: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """User vectors `[B, D]`, and the newest history items `[B, L]` that they were made from."""
-        return self.towers.user_vectors(past, about, self.catalogue.vectors)
+        return self.towers.user_vectors(past, about, self.catalogue.vectors.read_value())
 
     def _candidates(self, queries: tf.Tensor, banned: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
         """The best items that are not banned `[B, count]` and their scores; padding at the end."""
-        banned = tf.sort(banned, axis=1)
-        repeated = tf.pad(tf.equal(banned[:, 1:], banned[:, :-1]), [[0, 0], [1, 0]])[:, : tf.shape(banned)[1]]
-        counted = tf.logical_and(banned >= RESERVED, tf.logical_not(repeated))
-        most = tf.reduce_max(tf.reduce_sum(tf.cast(counted, tf.int32), 1), 0)
+        most = tf.reduce_max(tf.reduce_sum(tf.cast(banned >= RESERVED, tf.int32), 1), 0)
         rows, scores = self._index.search(queries, count + tf.maximum(most, 0))
         items = rows + RESERVED
         # One more place, so that there is always something to compare with.
-        banned = tf.pad(banned, [[0, 0], [0, 1]], constant_values=banned.dtype.max)
-        nearest = tf.gather(banned, tf.searchsorted(banned, items), batch_dims=1)
-        scores = tf.where(tf.equal(nearest, items), -math.inf, scores)
-        scores = tf.pad(scores, [[0, 0], [0, count]], constant_values=-math.inf)
-        items = tf.pad(items, [[0, 0], [0, count]])
-        scores, order = tf.math.top_k(scores, count)
-        items = tf.gather(items, order, batch_dims=1)
-        present = tf.math.is_finite(scores)
-        return tf.where(present, items, PADDING), tf.where(present, scores, LOWEST)
+        banned = tf.pad(tf.sort(banned, axis=1), [[0, 0], [0, 1]], constant_values=banned.dtype.max)
+        nearest = tf.gather(banned, _first_not_below(banned, items), batch_dims=1)
+        kept = tf.logical_and(tf.not_equal(nearest, items), tf.math.is_finite(scores))
+        # They fall already, so the n-th that is kept goes to place n; behind the last there is padding.
+        number = tf.broadcast_to(tf.range(1, count + 1), [tf.shape(items)[0], count])
+        place = _first_not_below(tf.cumsum(tf.cast(kept, tf.int32), 1), number)
+        items = tf.pad(items, [[0, 0], [0, 1]], constant_values=PADDING)
+        scores = tf.pad(scores, [[0, 0], [0, 1]], constant_values=LOWEST)
+        return tf.gather(items, place, batch_dims=1), tf.gather(scores, place, batch_dims=1)
 
     def _ranking(self, user: tf.Tensor, vector: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """The ranker's scores of candidates `[B, C]`."""
-        return self.towers.ranking(user, items, vector, tf.gather(self.catalogue.vectors, items))
+        return self.towers.ranking(user, items, vector, self._vectors(items))
 
     def _because(self, items: tf.Tensor, past: tf.Tensor) -> tf.Tensor:
         """For each item `[B, K]` the history item `[B, L]` that is nearest to it; padding without history."""
-        nearness = tf.einsum(
-            "bkd,bld->bkl", tf.gather(self.catalogue.vectors, items), tf.gather(self.catalogue.vectors, past)
-        )
+        # The padding place in front is what is pointed at when there is no history.
+        past = tf.pad(past, [[0, 0], [1, 0]], constant_values=PADDING)
+        nearness = tf.matmul(self._vectors(items), self._vectors(past), transpose_b=True)
         nearness = tf.where((past > PADDING)[:, None, :], nearness, LOWEST)
-        # One padding place more, so that there is something to point at when the history is empty.
-        nearness = tf.pad(nearness, [[0, 0], [0, 0], [0, 1]], constant_values=LOWEST)
-        padded = tf.pad(past, [[0, 0], [0, 1]])
-        nearest = tf.gather(padded, tf.argmax(nearness, 2), batch_dims=1)
-        has_history = tf.reduce_any(past > PADDING, 1)[:, None]
-        return tf.where(tf.logical_and(items > PADDING, has_history), nearest, PADDING)
+        nearest = tf.gather(past, tf.argmax(nearness, 2), batch_dims=1)
+        return tf.where(items > PADDING, nearest, PADDING)
+
+    def _vectors(self, items: tf.Tensor) -> tf.Tensor:
+        # Of the variable's value: gathering from the variable itself would make every other reader copy it.
+        return tf.gather(self.catalogue.vectors.read_value(), items)
 
     def _ids(self, items: tf.Tensor) -> tf.Tensor:
         return tf.gather(self.catalogue.item_ids, items)
+
+
+def _first_not_below(rising: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """As `tf.searchsorted` of rows `[B, N]` and values `[B, M]`, which reshapes them first, whatever they are."""
+    return tf.raw_ops.LowerBound(sorted_inputs=rising, values=values)
 
 
 def _cells(entity: Entity) -> dict[str, tf.TensorSpec]:

@@ -35,7 +35,7 @@ class Towers(tf.Module):
       user_index: user ids `[B]` to indices.
       stored_history: users `[B]` to the item indices of their histories, ragged `[B, None]`.
       about_user: users `[B]` to what is known of them besides the history `[B, D]`.
-      user_vectors: histories `[B, H]`, `about [B, D]` and the catalogue's vectors `[N, D]` to user vectors
+      user_vectors: histories `[B, H]` with padding anywhere, `about [B, D]` and the catalogue's vectors `[N, D]` to user vectors
         `[B, D]`, and the newest history items `[B, L]` that they were made from.
       ranking: users `[B]`, items `[B, C]`, user vectors `[B, D]` and item vectors `[B, C, D]` to the ranker's
         scores `[B, C]`.
@@ -104,14 +104,13 @@ def _cells(entity: Entity) -> dict[str, tf.TensorSpec]:
 
 def _user_vectors(tandem: Tandem, most: int) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     def user_vectors(past: tf.Tensor, about: tf.Tensor, catalogue: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        length = tf.reduce_sum(tf.cast(past > PADDING, tf.int32), 1)
+        known = tf.cumsum(tf.cast(past > PADDING, tf.int32), 1)
+        length = tf.reduce_max(tf.pad(known, [[0, 0], [1, 0]]), 1)
         width = tf.maximum(tf.minimum(tf.reduce_max(length, 0), most), 0)
-        place = tf.maximum(length - most, 0)[:, None] + tf.range(width)[None, :]
-        newest = tf.where(
-            place < length[:, None],
-            tf.gather(past, tf.minimum(place, tf.maximum(tf.shape(past)[1] - 1, 0)), batch_dims=1),
-            PADDING,
-        )
+        number = tf.maximum(length - most, 0)[:, None] + tf.range(1, width + 1)[None, :]
+        # Where there is no item of that number, the place behind all of them is found.
+        place = tf.raw_ops.LowerBound(sorted_inputs=known, values=number)
+        newest = tf.gather(tf.pad(past, [[0, 0], [0, 1]], constant_values=PADDING), place, batch_dims=1)
         return tandem.users(newest, about, catalogue), newest
 
     return user_vectors
@@ -121,9 +120,7 @@ def _ranking(tandem: Tandem) -> Callable[..., tf.Tensor]:
     def ranking(
         user: tf.Tensor, items: tf.Tensor, user_vectors: tf.Tensor, item_vectors: tf.Tensor
     ) -> tf.Tensor:
-        count = tf.shape(items)[1]
-        users = tf.repeat(tandem.known_user(user)[:, None], count, 1)
-        return tandem.ranker(users, items, tf.repeat(user_vectors[:, None], count, 1), item_vectors)
+        return tandem.ranker.candidates(tandem.known_user(user), items, user_vectors, item_vectors)
 
     return ranking
 

@@ -42,7 +42,7 @@ class Details(Document):
       fingerprint: of examples and config.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     name: str
     items: int
     added: int = 0

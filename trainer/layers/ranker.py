@@ -75,15 +75,50 @@ class Ranker(tf.keras.layers.Layer):
         Returns:
           `[…]` float.
         """
-        if self._user_embedding is not None:
-            personal = tf.gather(self._user_embedding, user)
-            user_vector += self._user_dropout(personal, training=training)
+        user_vector = self._personal(user, user_vector, training)
         joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
         hidden = self._dropout(self._hidden(joined), training=training)
-        score = self._output(hidden)[..., 0]
+        return self._output(hidden)[..., 0] + self._biases(user, item)
+
+    def candidates(
+        self, user: tf.Tensor, items: tf.Tensor, user_vector: tf.Tensor, item_vectors: tf.Tensor
+    ) -> tf.Tensor:
+        """Scores many items for each user as `call` scores pairs, with less to compute.
+
+        The hidden layer is linear in the item for a given user: `[u, v, u*v] W = u W1 + v (W2 + diag(u) W3)`,
+        a third of the multiplications.
+
+        Args:
+          user: indices `[B]`, 1 for an unknown user.
+          items: indices `[B, C]`.
+          user_vector: `[B, D]`.
+          item_vectors: `[B, C, D]`.
+
+        Returns:
+          `[B, C]` float.
+        """
+        user_vector = self._personal(user, user_vector, training=False)
+        of_user, of_item, of_both = tf.split(self._hidden.kernel, 3)
+        matrix = of_item + user_vector[:, :, None] * of_both
+        offset = tf.matmul(user_vector, of_user) + self._hidden.bias
+        hidden = self._hidden.activation(tf.matmul(item_vectors, matrix) + offset[:, None])
+        # Of rank 2, because a dense layer reads a good deal of shapes to multiply anything else.
+        scores = self._output(tf.reshape(hidden, [-1, hidden.shape[-1]]))
+        return tf.reshape(scores, tf.shape(items)) + self._biases(user[:, None], items)
+
+    def _personal(self, user: tf.Tensor, user_vector: tf.Tensor, training: bool) -> tf.Tensor:
+        """The vectors of users with what is known of how they judge."""
+        if self._user_embedding is None:
+            return user_vector
+        personal = tf.gather(self._user_embedding, user)
+        return user_vector + self._user_dropout(personal, training=training)
+
+    def _biases(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
+        """What is added to the scores of users and items; their shapes need only fit together."""
+        biases = tf.zeros([])
         if self.item_bias is not None:
             seen = item < self._items
-            score += tf.where(seen, tf.gather(self.item_bias, tf.where(seen, item, 0)), 0.0)
+            biases += tf.where(seen, tf.gather(self.item_bias, tf.where(seen, item, 0)), 0.0)
         if self.user_bias is not None:
-            score += tf.gather(self.user_bias, user)
-        return score
+            biases += tf.gather(self.user_bias, user)
+        return biases

@@ -32,26 +32,33 @@ class CausalBlock(tf.keras.layers.Layer):
         self._contract = tf.keras.layers.Dense(dimension, name="contract")
         self._dropout = tf.keras.layers.Dropout(dropout)
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Transforms `[B, L, D]` into `[B, L, D]`."""
-        attended = self._attend(self._attention_norm(inputs))
+    def call(self, inputs: tf.Tensor, distance: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Transforms states.
+
+        Args:
+          inputs: `[B * L, D]`: of rank 2, because a dense layer reads a good deal of shapes to multiply
+            anything else.
+          distance: how far each position is behind each other `[L, L]`, negative for what is ahead.
+          training: whether dropout is on.
+
+        Returns:
+          `[B * L, D]`.
+        """
+        attended = self._attend(self._attention_norm(inputs), distance)
         states = inputs + self._dropout(attended, training=training)
         hidden = self._contract(self._expand(self._mlp_norm(states)))
         return states + self._dropout(hidden, training=training)
 
-    def _attend(self, states: tf.Tensor) -> tf.Tensor:
-        batch, length = tf.shape(states)[0], tf.shape(states)[1]
-        size = states.shape[-1] // self._heads
-        projected = tf.reshape(self._projection(states), [batch, length, 3 * self._heads, size])
+    def _attend(self, states: tf.Tensor, distance: tf.Tensor) -> tf.Tensor:
+        length, size = tf.shape(distance)[0], states.shape[-1] // self._heads
+        projected = tf.reshape(self._projection(states), [-1, length, 3 * self._heads, size])
         queries, keys, values = tf.split(tf.transpose(projected, [0, 2, 1, 3]), 3, axis=1)
-        scores = tf.matmul(queries * size**-0.5, keys, transpose_b=True) + self._bias(length)
+        scores = tf.matmul(queries * size**-0.5, keys, transpose_b=True) + self._bias(distance)
         attended = tf.matmul(tf.nn.softmax(scores), values)
         return self._attended(tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), tf.shape(states)))
 
-    def _bias(self, length: tf.Tensor) -> tf.Tensor:
+    def _bias(self, distance: tf.Tensor) -> tf.Tensor:
         """What is added to the scores `[heads, L, L]`: minus infinity, nearly, for what is ahead."""
-        places = tf.range(length)
-        distance = places[:, None] - places[None, :]
         bias = tf.transpose(tf.gather(self._distances, tf.maximum(distance, 0)), [2, 0, 1])
         return tf.where(distance >= 0, bias, -1e9)
 
@@ -96,7 +103,10 @@ class UserTower(tf.keras.layers.Layer):
         start = (self._start + user)[:, None, :]
         # Item vectors have length 1; scaled so that their entries are about 1.
         states = tf.concat([start, items * self._scale], 1)
-        states = self._dropout(states, training=training)
+        shape = tf.shape(states)
+        places = tf.range(shape[1])
+        distance = places[:, None] - places[None, :]
+        states = tf.reshape(self._dropout(states, training=training), [-1, states.shape[-1]])
         for block in self._blocks:
-            states = block(states, training=training)
-        return tf.math.l2_normalize(self._output(self._norm(states)), -1)
+            states = block(states, distance, training=training)
+        return tf.reshape(tf.math.l2_normalize(self._output(self._norm(states)), -1), shape)
