@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
+from serving import machine
 from serving.grpc_api.server import GrpcServer
 from serving.models import config_watch, loading
 from serving.models.labels import Unavailable
@@ -121,6 +122,7 @@ def run(options: ServerOptions) -> None:
     Raises:
         ServingError: it cannot start.
     """
+    machine.keep_freed_memory()
     server = Server(options)
     server.load()
     # What is there now stays. The collector need not look through all of it again and again, which would

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -62,10 +63,15 @@ def dtype_of(array: np.ndarray) -> int:
     Raises:
         ServingError: TensorFlow has no such type.
     """
+    return _enum_of(array.dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def _enum_of(dtype: np.dtype) -> int:
     try:
-        return tf.as_dtype(array.dtype).as_datatype_enum
+        return tf.as_dtype(dtype).as_datatype_enum
     except TypeError as error:
-        raise ServingError(f"numpy type {array.dtype} is no TensorFlow type") from error
+        raise ServingError(f"numpy type {dtype} is no TensorFlow type") from error
 
 
 def to_array(value: Any) -> np.ndarray:

@@ -7,6 +7,9 @@ from typing import Any
 
 from serving.errors import ServingError
 
+THREAD_OF_THE_REQUEST = -1
+"""The number of operations at once by which TensorFlow runs them in the thread that calls."""
+
 
 def _flag(default: Any, text: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": text})
@@ -95,7 +98,7 @@ class ServerOptions:
         0, "Threads that one operation may use; 0 lets TensorFlow choose."
     )
     tensorflow_inter_op_parallelism: int = _flag(
-        0,
+        THREAD_OF_THE_REQUEST,
         "Operations of a request that may run at once; 0 lets TensorFlow choose; -1 runs them in the thread "
         "of the request, which is quicker where they are small.",
     )

@@ -132,6 +132,19 @@ def test_a_batch_answers_as_its_rows_alone(signatures):
             np.testing.assert_allclose(together["score"][number], alone["score"][0], atol=1e-5)
 
 
+@pytest.mark.parametrize("signature", ["serving_default", "retrieve"])
+def test_what_is_unknown_or_padding_in_a_history_changes_nothing(signatures, signature):
+    given = [["i1", "i2", "i3"], ["i4", "i5", "i6"]]
+    gaps = [["nope", "i1", "", "i2", "nope", "i3"], ["i4", "i5", "", "", "i6", ""]]
+    answers = [
+        signatures(signature, user_id=["", "u1"], history=history, exclude=np.zeros((2, 0), object))
+        for history in (given, gaps)
+    ]
+    for name in answers[0].keys() - {"score"}:
+        np.testing.assert_array_equal(answers[0][name], answers[1][name])
+    np.testing.assert_allclose(answers[0]["score"], answers[1]["score"], atol=1e-5)
+
+
 def test_retrieve_is_the_exact_ranking_of_the_towers(signatures, trained, config):
     tandem, items, _ = trained
     catalogue = tandem.catalogue()
