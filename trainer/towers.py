@@ -35,7 +35,7 @@ class Towers(tf.Module):
       user_index: user ids `[B]` to indices.
       stored_history: users `[B]` to the item indices of their histories, ragged `[B, None]`.
       about_user: users `[B]` to what is known of them besides the history `[B, D]`.
-      user_vectors: histories with padding anywhere `[B, H]`, `about [B, D]` and the catalogue's vectors `[N, D]`
+      user_vectors: histories, padding anywhere `[B, H]`, `about [B, D]` and the catalogue's vectors `[N, D]`
         to user vectors `[B, D]`, and the newest history items `[B, L]` that they were made from.
       ranking: users `[B]`, items `[B, C]`, user vectors `[B, D]` and item vectors `[B, C, D]` to the ranker's
         scores `[B, C]`.
