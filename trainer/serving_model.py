@@ -11,6 +11,7 @@ from preprocessing.schema import PADDING, RESERVED, Entity, Schema
 from trainer.catalogue import Catalogue
 from trainer.config import ExportConfig
 from trainer.index import Index
+from trainer.search.answer import Search
 
 LOWEST = tf.float32.min
 """The score of a place that holds no item; finite, so that it survives JSON."""
@@ -25,6 +26,7 @@ class ServingModel(tf.Module):
       towers: a `trainer.towers.Towers`, or what loading one from a SavedModel gives.
       catalogue: the items.
       index: over the vectors of the catalogue's items, the reserved indices left out.
+      search: answers queries; None for a model that cannot be searched.
       schema: of the examples.
       config: the `export:` section.
       blend: weight of the ranking score in the serving score.
@@ -35,6 +37,7 @@ class ServingModel(tf.Module):
         towers: Any,
         catalogue: Catalogue,
         index: Index,
+        search: Search | None,
         schema: Schema,
         config: ExportConfig,
         blend: float,
@@ -43,6 +46,7 @@ class ServingModel(tf.Module):
         self.towers = towers
         self.catalogue = catalogue
         self._index = index
+        self._search = search
         self._schema = schema
         self._config = config
         self._blend = blend
@@ -77,6 +81,23 @@ class ServingModel(tf.Module):
             raw = _cells(self._schema.users)
             traced["welcome"] = tf.function(welcome).get_concrete_function(
                 history=history, exclude=exclude, **raw
+            )
+        if self._search is not None:
+            personal = tf.constant([self._search.personal])
+
+            # A default makes an input optional: `personal`, and the user's id.
+            def search(
+                query: tf.Tensor,
+                history: tf.Tensor,
+                exclude: tf.Tensor,
+                user_id: tf.Tensor = tf.constant([""]),  # noqa: B008
+                personal: tf.Tensor = personal,
+            ) -> dict[str, tf.Tensor]:
+                return self.search(query, history, exclude, user_id, personal)
+
+            strings, numbers = tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.float32)
+            traced["search"] = tf.function(
+                search, input_signature=[strings, history, exclude, strings, numbers]
             )
         return traced
 
@@ -156,6 +177,25 @@ class ServingModel(tf.Module):
         """The user vector that retrieval searches with."""
         user, past, _ = self._request(user_id, history, tf.zeros([tf.shape(user_id)[0], 0], tf.string))
         return {"embedding": self._user_vectors(self.towers.about_user(user), past)[0]}
+
+    def search(
+        self,
+        query: tf.Tensor,
+        history: tf.Tensor,
+        exclude: tf.Tensor,
+        user_id: tf.Tensor,
+        personal: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """The items that fit a query in plain language and whoever asks; with the query's interests."""
+        if self._search is None:
+            raise ValueError("this model cannot be searched")
+        user_id = tf.broadcast_to(user_id, tf.shape(query))
+        user, past, banned = self._request(user_id, history, exclude)
+        vector, newest = self._user_vectors(self.towers.about_user(user), past)
+        known = tf.reduce_any(newest > PADDING, 1)
+        personal = tf.broadcast_to(personal, tf.shape(query))
+        answer = self._search(query, vector, known, personal, banned)
+        return {"item_id": self._ids(answer.pop("item"))} | answer
 
     def describe(self, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
         """What people call the items; `""` for an item that is not in the catalogue."""

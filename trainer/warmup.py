@@ -23,17 +23,21 @@ LENGTH = 5
 """Items in a history; exclusions and candidates are as many."""
 
 
-def write_warmup(extra: Path, ids: Sequence[str], schema: Schema) -> None:
+def write_warmup(extra: Path, ids: Sequence[str], schema: Schema, searchable: bool) -> None:
     """Writes requests for every signature into `assets.extra/`.
 
     Args:
       extra: that folder.
       ids: of the catalogue, the two reserved indices included.
       schema: of the examples.
+      searchable: whether there is a signature `search`.
     """
     with tf.io.TFRecordWriter(str(extra / WARMUP_FILE)) as writer:
         for batch_size in BATCH_SIZES:
-            for signature, inputs in _requests(ids[RESERVED:], schema, batch_size):
+            requests = list(_requests(ids[RESERVED:], schema, batch_size))
+            if searchable:
+                requests.append(("search", _searches(batch_size)))
+            for signature, inputs in requests:
                 log = prediction_log_pb2.PredictionLog()
                 request = log.predict_log.request
                 request.model_spec.signature_name = signature
@@ -62,6 +66,12 @@ def _requests(
     yield "describe", {"item_id": items[:, 0]}
     if schema.items.columns:
         yield "embed_item", _cells(schema.items, batch_size)
+
+
+def _searches(batch_size: int) -> dict[str, np.ndarray]:
+    none = np.zeros((batch_size, 0), object)
+    query = np.full(batch_size, "a few words, and some more, but nothing else", object)
+    return {"query": query, "history": none, "exclude": none}
 
 
 def _cells(entity: Entity, batch_size: int) -> dict[str, np.ndarray]:
