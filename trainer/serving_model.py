@@ -83,21 +83,11 @@ class ServingModel(tf.Module):
                 history=history, exclude=exclude, **raw
             )
         if self._search is not None:
-            personal = tf.constant([self._search.personal])
-
-            # A default makes an input optional: `personal`, and the user's id.
-            def search(
-                query: tf.Tensor,
-                history: tf.Tensor,
-                exclude: tf.Tensor,
-                user_id: tf.Tensor = tf.constant([""]),  # noqa: B008
-                personal: tf.Tensor = personal,
-            ) -> dict[str, tf.Tensor]:
-                return self.search(query, history, exclude, user_id, personal)
-
-            strings, numbers = tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.float32)
-            traced["search"] = tf.function(
-                search, input_signature=[strings, history, exclude, strings, numbers]
+            query = tf.TensorSpec([None], tf.string, "query")
+            personal = tf.TensorSpec([None], tf.float32, "personal")
+            traced["search"] = tf.function(self.search).get_concrete_function(query, history, exclude)
+            traced["search_as"] = tf.function(self.search_as).get_concrete_function(
+                query, user_id, history, exclude, personal
             )
         return traced
 
@@ -178,28 +168,34 @@ class ServingModel(tf.Module):
         user, past, _ = self._request(user_id, history, tf.zeros([tf.shape(user_id)[0], 0], tf.string))
         return {"embedding": self._user_vectors(self.towers.about_user(user), past)[0]}
 
-    def search(
+    def search(self, query: tf.Tensor, history: tf.Tensor, exclude: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The items that fit queries in plain language, and the interests that these are made of."""
+        nobody, personal = tf.fill(tf.shape(query), ""), tf.fill(tf.shape(query), self._searched.personal)
+        return self.search_as(query, nobody, history, exclude, personal)
+
+    def search_as(
         self,
         query: tf.Tensor,
+        user_id: tf.Tensor,
         history: tf.Tensor,
         exclude: tf.Tensor,
-        user_id: tf.Tensor,
         personal: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """The items that fit a query in plain language and whoever asks; with the query's interests."""
-        if self._search is None:
-            raise ValueError("this model cannot be searched")
-        user_id = tf.broadcast_to(user_id, tf.shape(query))
+        """As `search`, for a user by name, with a share of 0 to 1 that says how much the person counts."""
         user, past, banned = self._request(user_id, history, exclude)
         vector, newest = self._user_vectors(self.towers.about_user(user), past)
-        known = tf.reduce_any(newest > PADDING, 1)
-        personal = tf.broadcast_to(personal, tf.shape(query))
-        answer = self._search(query, vector, known, personal, banned)
+        answer = self._searched(query, vector, tf.reduce_any(newest > PADDING, 1), personal, banned)
         return {"item_id": self._ids(answer.pop("item"))} | answer
 
     def describe(self, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
         """What people call the items; `""` for an item that is not in the catalogue."""
         return {"title": tf.gather(self.catalogue.titles, self.catalogue.index(item_id))}
+
+    @property
+    def _searched(self) -> Search:
+        if self._search is None:
+            raise ValueError("this model cannot be searched")
+        return self._search
 
     # Steps that the signatures share: indices in, indices out.
 

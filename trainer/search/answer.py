@@ -131,13 +131,15 @@ class Search(tf.Module):
         asked = Asked(vectors, tokens, weight, negated, combined, user, personal, banned)
         item, score, match = tf.map_fn(
             lambda each: self._answer(Asked(*each)),
-            tuple(asked),
+            tuple(_at_least_one(each) for each in asked),
             fn_output_signature=(
                 tf.TensorSpec([self._count], tf.int64),
                 tf.TensorSpec([self._count], tf.float32),
                 tf.TensorSpec([self._count, None], tf.float32),
             ),
         )
+        count = tf.size(query)
+        item, score, match = item[:count], score[:count], match[:count]
         return {
             "item": item,
             "score": score,
@@ -190,11 +192,17 @@ class Search(tf.Module):
 
     def _matched(self, text: tf.Tensor, weight: tf.Tensor, match: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
         """For each item the interest that it owes most to; `""` when it owes to none."""
-        owed = tf.pad(match * weight[:, None, :], [[0, 0], [0, 0], [0, 1]])
-        names = tf.gather(
-            tf.pad(text, [[0, 0], [0, 1]], constant_values=""), tf.argmax(owed, 2), batch_dims=1
-        )
+        # The place in front is for what owes to none.
+        owed = tf.pad(match * weight[:, None, :], [[0, 0], [0, 0], [1, 0]])
+        names = tf.pad(text, [[0, 0], [1, 0]], constant_values="")
+        names = tf.gather(names, tf.argmax(owed, 2), batch_dims=1)
         return tf.where(item > PADDING, names, "")
+
+
+def _at_least_one(rows: tf.Tensor) -> tf.Tensor:
+    """Rows `[B, …]`, or one of zeros: the results of no row at all could not be stacked."""
+    missing = tf.cast(tf.equal(tf.shape(rows)[0], 0), tf.int32)
+    return tf.pad(rows, [[0, missing], *[[0, 0]] * (rows.shape.rank - 1)])
 
 
 def _deviations(values: tf.Tensor, population: tf.Tensor) -> tf.Tensor:

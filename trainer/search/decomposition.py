@@ -46,7 +46,7 @@ def take_apart(queries: tf.Tensor, most: int) -> Interests:
       most: interests kept of a query, the first ones.
     """
     text = tf.strings.unicode_transcode(queries, "UTF-8", "UTF-8", replace_control_characters=True)
-    text = tf.strings.regex_replace(text, r"[\x00-\x1f\x{fffd}]+", " ")
+    text = tf.strings.regex_replace(text, r"[\pC\pZ\x{fffd}]+", " ")
     text = tf.strings.substr(text, 0, LONGEST_QUERY, unit="UTF8_CHAR")
     text = _replace(text, NO_NEGATIONS, " ")
     text = _replace(text, HARD_BREAKS, HARD)

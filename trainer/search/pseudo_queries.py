@@ -94,4 +94,4 @@ def _stretches(text: str, generator: np.random.Generator) -> Iterator[str]:
 
 def _stretch(words: list[str], length: int, generator: np.random.Generator) -> str:
     begin = int(generator.integers(0, max(len(words) - length, 0), endpoint=True))
-    return "".join(words[begin : begin + length]).strip(" \t.,;:!?\"'()")
+    return "".join(words[begin : begin + length]).strip(" \t.,;:!?\"'()，。；：！？、")
