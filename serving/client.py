@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving import channels, recommendations, tensors
+from serving import channels, recommendations, searches, tensors
 from serving.errors import Code, ServingError
 
 _READY_POLL_SECONDS = 0.1
@@ -94,6 +94,18 @@ class Client:
     ) -> list[recommendations.Recommendation]:
         """Recommends items to one user; see `recommendations.recommend`."""
         return recommendations.recommend(self, user_id, history, exclude, k)
+
+    def search(
+        self,
+        query: str,
+        user_id: str = "",
+        history: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        personal: float | None = None,
+        k: int = 10,
+    ) -> searches.SearchAnswer:
+        """Searches for items in plain language; see `searches.search`."""
+        return searches.search(self, query, user_id, history, exclude, personal, k)
 
     def signatures(self) -> dict[str, meta_graph_pb2.SignatureDef]:
         """Asks for the model's signatures: what it can be asked, with types and shapes.

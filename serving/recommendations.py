@@ -56,7 +56,7 @@ def recommend(
         raise ServingError(f"k must be at least 1, not {k}")
     answer = predictor.predict(
         "serving_default",
-        {"user_id": _strings([user_id]), "history": _row(history), "exclude": _row(exclude)},
+        {"user_id": strings([user_id]), "history": row_of(history), "exclude": row_of(exclude)},
         ("item_id", "score", "because"),
     )
     items = [item.decode("utf-8", "replace") for item in answer["item_id"][0] if item][:k]
@@ -78,7 +78,7 @@ def describe(predictor: Predictor, item_ids: Iterable[str]) -> dict[str, str] | 
     if not asked:
         return {}
     try:
-        titles = predictor.predict("describe", {"item_id": _strings(asked)})["title"]
+        titles = predictor.predict("describe", {"item_id": strings(asked)})["title"]
     except ServingError as error:
         if error.code == Code.FAILED_PRECONDITION:  # there is no such signature
             return None
@@ -88,11 +88,12 @@ def describe(predictor: Predictor, item_ids: Iterable[str]) -> dict[str, str] | 
     }
 
 
-def _row(values: Iterable[str]) -> np.ndarray:
-    return _strings(list(values)).reshape(1, -1)
+def row_of(values: Iterable[str]) -> np.ndarray:
+    """Gives text as a string tensor of one row."""
+    return strings(list(values)).reshape(1, -1)
 
 
-def _strings(values: Sequence[str]) -> np.ndarray:
+def strings(values: Sequence[str]) -> np.ndarray:
     """Gives text as the bytes of a string tensor; an array, because an empty list has no type."""
     encoded = np.empty(len(values), dtype=object)
     for index, value in enumerate(values):

@@ -174,6 +174,26 @@ class PortableConfig(Document):
     leaves_to_search: pydantic.PositiveInt | None = None
 
 
+class SearchConfig(Document):
+    """Search in plain language, learned from pieces of what is known of items, when these have texts.
+
+    Attributes:
+      enabled: whether the model answers `search` at all.
+      interests: the most that one query is taken apart into.
+      personal: how much a person's history counts beside their words, unless the request says otherwise;
+        0 is the words alone, 1 the person alone.
+      epochs, batch_size, learning_rate, temperature: of learning from pseudo-queries.
+    """
+
+    enabled: bool = True
+    interests: Annotated[int, pydantic.Field(ge=1, le=32)] = 8
+    personal: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.3
+    epochs: pydantic.NonNegativeInt = 6
+    batch_size: pydantic.PositiveInt = 256
+    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 1e-3
+    temperature: Annotated[float, pydantic.Field(ge=0.02)] = 0.05
+
+
 class ExportConfig(Document):
     """What the SavedModel answers.
 
@@ -208,6 +228,7 @@ class TrainerConfig(Document):
 
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    search: SearchConfig = SearchConfig()
     export: ExportConfig = ExportConfig()
 
 

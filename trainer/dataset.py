@@ -21,6 +21,7 @@ class EntityTable:
     Attributes:
       ids: raw ids `[N]`, str.
       display: what people call them `[N]`, str; the id where there is no name.
+      texts: the whole text `[N]`, str, as it was before it was cut into tokens; `""` without one.
       tokens: token ids `[N, T]`, zero-padded, or None without text.
       features: by name; `[N]` int for categorical, `[N, M]` zero-padded int for multi, `[N, V]`
         float for numeric and vector, NaN where not known.
@@ -30,6 +31,7 @@ class EntityTable:
 
     ids: np.ndarray
     display: np.ndarray
+    texts: np.ndarray
     tokens: np.ndarray | None
     features: dict[str, np.ndarray]
     counts: np.ndarray
@@ -52,6 +54,7 @@ def read_entities(examples: Path, schema: Schema, part: Part) -> EntityTable:
     entity: Entity = schema.items if part == "items" else schema.users
     ids = np.full(entity.size, "", object)
     display = np.full(entity.size, "", object)
+    texts = np.full(entity.size, "", object)
     counts = np.zeros(entity.size, np.int64)
     names = [f"feature/{feature.name}" for feature in entity.features]
     ragged = [*names, *(["tokens"] if entity.text else []), *(["history"] if part == "users" else [])]
@@ -62,6 +65,8 @@ def read_entities(examples: Path, schema: Schema, part: Part) -> EntityTable:
         if part == "items":
             display[index] = [value.decode() for value in batch["display"].numpy()]
             counts[index] = batch["count"].numpy()
+        if entity.text:
+            texts[index] = [value.decode() for value in batch["text"].numpy()]
         for name in ragged:
             values, splits = batch[name].values.numpy(), batch[name].row_splits.numpy()
             for row, place in enumerate(index):
@@ -80,7 +85,7 @@ def read_entities(examples: Path, schema: Schema, part: Part) -> EntityTable:
         tokens = _padded(rows["tokens"], entity.size, width, 0, np.int32)
     display = np.where(display == "", ids, display)
     history = [row.astype(np.int64) for row in rows["history"]] if part == "users" else []
-    return EntityTable(ids, display, tokens, features, counts, history)
+    return EntityTable(ids, display, texts, tokens, features, counts, history)
 
 
 def _chunks(window: dict[str, tf.Tensor], length: int) -> tf.data.Dataset:

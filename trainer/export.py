@@ -10,6 +10,7 @@ from preprocessing.schema import InputError, Schema
 from trainer.config import TrainerConfig
 from trainer.progress import Progress
 from trainer.refit import exported_checkpoint
+from trainer.search.building import can_search, make_searchable
 from trainer.towers import Towers
 from trainer.train import TrainResult, build_model, fingerprint
 from trainer.version import Details, Items, Version, newest_version, writing_alone
@@ -52,6 +53,7 @@ def export(
         blend=result.blend,
         validation={"ndcg@10": result.blended_ndcg, "rmse": result.ranking},
         fingerprint=result.fingerprint,
+        search=config.search,
         export=config.export,
     )
     with writing_alone(model):
@@ -66,8 +68,13 @@ def export(
             )
         tandem, items, users = build_model(examples, training, schema, config, progress)
         tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
-        catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy())
-        towers = Towers(tandem, examples, users, config)
+        views = found_by = None
+        if can_search(tandem.schema, config):
+            views, found_by = make_searchable(
+                examples, training, tandem, config, items, result.fingerprint, progress
+            )
+        catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy(), found_by)
+        towers = Towers(tandem, examples, users, config, views)
         return Version(towers, catalogue, tandem.schema, details).write(model, progress)
 
 

@@ -86,6 +86,11 @@ class Tandem(tfrs.Model):
         self.item_tower.adapt(items.features)
         self.profile.adapt(users.features)
 
+    @property
+    def item_texts(self) -> tf.Tensor | None:
+        """The language model's vectors of all items' texts `[N, H]`; None without texts."""
+        return self._item_text
+
     def catalogue(self) -> tf.Tensor:
         """The vectors of all items `[N, D]`; the reserved rows are zero."""
         return self.item_vectors(tf.range(self.schema.items.size, dtype=tf.int64))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import tensorflow as tf
 from preprocessing.schema import InputError
 from trainer.config import ExportConfig
 from trainer.progress import Progress
+from trainer.search.found_by import FoundBy
 from trainer.version import Items, Version
 
 BATCH = 64
@@ -53,11 +56,11 @@ def add_items(
     Returns:
       the new version's folder.
     """
-    vectors = _embed(version, cells, len(ids), progress)
+    vectors, found_by = _embed(version, cells, len(ids), progress)
     details = version.details.model_copy(
         update={"items": version.details.items + len(ids), "added": version.details.added + len(ids)}
     )
-    items = version.items + Items(list(ids), list(titles), vectors)
+    items = version.items + Items(list(ids), list(titles), vectors, found_by)
     return replace(version, items=items, details=details).write(model, progress)
 
 
@@ -73,11 +76,13 @@ def reindex(version: Version, config: ExportConfig, model: Path, progress: Progr
 
 def _embed(
     version: Version, cells: Mapping[str, Sequence[str]], count: int, progress: Progress
-) -> np.ndarray:
-    batches = []
+) -> tuple[np.ndarray, FoundBy | None]:
+    vectors, found_by = [], []
     with progress.bar("Embedding the new items", count) as advance:
         for begin in range(0, count, BATCH):
             batch = {name: tf.constant(list(column[begin : begin + BATCH])) for name, column in cells.items()}
-            batches.append(version.towers.embed_item(batch).numpy())
-            advance(len(batches[-1]))
-    return np.concatenate(batches)
+            vectors.append(version.towers.embed_item(batch).numpy())
+            if version.items.found_by is not None:
+                found_by.append(FoundBy.of(*version.towers.search_item(batch)))
+            advance(len(vectors[-1]))
+    return np.concatenate(vectors), functools.reduce(operator.add, found_by) if found_by else None

@@ -10,6 +10,7 @@ from preprocessing.schema import PADDING, RESERVED, Entity, Schema
 from trainer.catalogue import Catalogue
 from trainer.config import ExportConfig
 from trainer.index import Index
+from trainer.search.answer import Search
 
 LOWEST = tf.float32.min
 """The score of a place that holds no item; finite, so that it survives JSON."""
@@ -24,6 +25,7 @@ class ServingModel(tf.Module):
       towers: a `trainer.towers.Towers`, or what loading one from a SavedModel gives.
       catalogue: the items.
       index: over the vectors of the catalogue's items, the reserved indices left out.
+      search: answers queries; None for a model that cannot be searched.
       schema: of the examples.
       config: the `export:` section.
       blend: weight of the ranking score in the serving score.
@@ -34,6 +36,7 @@ class ServingModel(tf.Module):
         towers: Any,
         catalogue: Catalogue,
         index: Index,
+        search: Search | None,
         schema: Schema,
         config: ExportConfig,
         blend: float,
@@ -42,6 +45,7 @@ class ServingModel(tf.Module):
         self.towers = towers
         self.catalogue = catalogue
         self._index = index
+        self._search = search
         self._schema = schema
         self._config = config
         self._blend = blend
@@ -76,6 +80,13 @@ class ServingModel(tf.Module):
             raw = _cells(self._schema.users)
             traced["welcome"] = tf.function(welcome).get_concrete_function(
                 history=history, exclude=exclude, **raw
+            )
+        if self._search is not None:
+            query = tf.TensorSpec([None], tf.string, "query")
+            personal = tf.TensorSpec([None], tf.float32, "personal")
+            traced["search"] = tf.function(self.search).get_concrete_function(query, history, exclude)
+            traced["search_as"] = tf.function(self.search_as).get_concrete_function(
+                query, user_id, history, exclude, personal
             )
         return traced
 
@@ -156,9 +167,34 @@ class ServingModel(tf.Module):
         user, past, _ = self._request(user_id, history, tf.zeros([tf.shape(user_id)[0], 0], tf.string))
         return {"embedding": self._user_vectors(self.towers.about_user(user), past)[0]}
 
+    def search(self, query: tf.Tensor, history: tf.Tensor, exclude: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The items that fit queries in plain language, and the interests that these are made of."""
+        nobody, personal = tf.fill(tf.shape(query), ""), tf.fill(tf.shape(query), self._searched.personal)
+        return self.search_as(query, nobody, history, exclude, personal)
+
+    def search_as(
+        self,
+        query: tf.Tensor,
+        user_id: tf.Tensor,
+        history: tf.Tensor,
+        exclude: tf.Tensor,
+        personal: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """As `search`, for a user by name, with a share of 0 to 1 that says how much the person counts."""
+        user, past, banned = self._request(user_id, history, exclude)
+        vector, newest = self._user_vectors(self.towers.about_user(user), past)
+        answer = self._searched(query, vector, tf.reduce_any(newest > PADDING, 1), personal, banned)
+        return {"item_id": self._ids(answer.pop("item"))} | answer
+
     def describe(self, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
         """What people call the items; `""` for an item that is not in the catalogue."""
         return {"title": tf.gather(self.catalogue.titles, self.catalogue.index(item_id))}
+
+    @property
+    def _searched(self) -> Search:
+        if self._search is None:
+            raise ValueError("this model cannot be searched")
+        return self._search
 
     # Steps that the signatures share: indices in, indices out.
 

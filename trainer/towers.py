@@ -15,6 +15,8 @@ from trainer.dataset import EntityTable
 from trainer.language_model import LanguageModel
 from trainer.model import Tandem
 from trainer.raw_columns import RawColumns, Vocabulary
+from trainer.search.readers import DocumentReader, QueryReader
+from trainer.search.views import SearchViews
 
 INDEX = tf.int64
 
@@ -30,6 +32,7 @@ class Towers(tf.Module):
       examples: the folder that it was trained on, for vocabularies and the language model.
       users: the table of users.
       config: the trainer's sections of the config.
+      views: how search sees texts; None for a model that cannot be searched.
 
     Attributes:
       user_index: user ids `[B]` to indices.
@@ -42,9 +45,20 @@ class Towers(tf.Module):
       ratings: such scores to predicted labels, or without labels to probabilities of a click.
       embed_item: raw item columns by name, each `[B]`, to vectors `[B, D]`; there when items have columns.
       profile: raw user columns by name, each `[B]`, to what they say `[B, D]`; there when users have columns.
+      interests: queries `[B]` to their interests `[B, I]`, whether each is negated `[B, I]`, their vectors
+        `[B, I, H]`, salience `[B, I]` and terms `[B, I, T]`; there when the model can be searched.
+      search_item: raw item columns by name, each `[B]`, to search vectors `[B, H]` and terms `[B, T]`; there
+        when the model can be searched.
     """
 
-    def __init__(self, tandem: Tandem, examples: Path, users: EntityTable, config: TrainerConfig) -> None:
+    def __init__(
+        self,
+        tandem: Tandem,
+        examples: Path,
+        users: EntityTable,
+        config: TrainerConfig,
+        views: SearchViews | None,
+    ) -> None:
         super().__init__(name="towers")
         schema = tandem.schema
         dimension = config.model.dimension
@@ -77,6 +91,12 @@ class Towers(tf.Module):
         if schema.users.columns:
             self._user_columns = RawColumns(schema.users, examples, schema.language_model, reader)
             self.profile = _traced(_profile(tandem, self._user_columns), _cells(schema.users))
+        if views is not None and reader is not None and schema.language_model:
+            self._queries = QueryReader(views, folder, schema.language_model, reader, config.search.interests)
+            self.interests = _traced(self._queries.interests, tf.TensorSpec([None], tf.string))
+            self._documents = DocumentReader(views, schema.items, folder, schema.language_model)
+            search_item = self._documents.of_columns(self._item_columns)
+            self.search_item = _traced(search_item, _cells(schema.items))
         # Keras layers are out of tf.Module's sight: only the variables that a function really reads belong
         # into the SavedModel.
         functions = [

@@ -18,13 +18,17 @@ import tensorflow as tf
 
 from preprocessing.schema import RESERVED, Document, InputError, Schema, parse, whole_folder
 from trainer.catalogue import Catalogue
-from trainer.config import ExportConfig
-from trainer.index import build_index
+from trainer.config import ExportConfig, SearchConfig
+from trainer.index import Index, build_index
 from trainer.progress import Progress
+from trainer.search.answer import Search
+from trainer.search.found_by import FoundBy
+from trainer.search.terms import TermIndex
 from trainer.serving_model import ServingModel
 from trainer.warmup import write_warmup
 
 DETAILS_FILE = "tandem.json"
+FOUND_BY_FILE = "found_by.npz"
 EXTRA = "assets.extra"
 TOWERS = f"{EXTRA}/towers"
 """The learned parts once more, as a SavedModel of their own, from which later versions are built."""
@@ -50,6 +54,7 @@ class Details(Document):
     blend: float
     validation: dict[str, float | None]
     fingerprint: str
+    search: SearchConfig
     export: ExportConfig
 
     @property
@@ -85,15 +90,20 @@ class Items:
     Attributes:
       ids, titles: `[N]`.
       vectors: `[N, D]` float.
+      found_by: what they are searched by; None for a model that cannot be searched.
     """
 
     ids: list[str]
     titles: list[str]
     vectors: np.ndarray
+    found_by: FoundBy | None
 
     def __add__(self, other: Items) -> Items:
         return Items(
-            self.ids + other.ids, self.titles + other.titles, np.concatenate([self.vectors, other.vectors])
+            self.ids + other.ids,
+            self.titles + other.titles,
+            np.concatenate([self.vectors, other.vectors]),
+            self.found_by + other.found_by if self.found_by and other.found_by else None,
         )
 
 
@@ -134,7 +144,12 @@ class Version:
             )
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise InputError(f"{folder}: cannot be loaded: {' '.join(str(error).split())}") from None
-        items = Items([item.decode() for item in ids], [title.decode() for title in titles], vectors)
+        items = Items(
+            [item.decode() for item in ids],
+            [title.decode() for title in titles],
+            vectors,
+            FoundBy.read(folder / EXTRA / FOUND_BY_FILE),
+        )
         return cls(towers, items, schema, details, folder)
 
     def write(self, model: Path, progress: Progress) -> Path:
@@ -148,14 +163,16 @@ class Version:
           the version's folder.
         """
         index = build_index(self.items.vectors[RESERVED:], self.details.export, progress)
+        found_by = self.items.found_by
         folder = model / str(next_version(model))
         with (
             tempfile.TemporaryDirectory() as temporary,
             whole_folder(folder, "saved_model.pb") as scratch,
         ):
             catalogue = Catalogue(self.items.ids, self.items.titles, self.items.vectors, Path(temporary))
+            search = None if found_by is None else self._search(catalogue, index, found_by, progress)
             module = ServingModel(
-                self.towers, catalogue, index, self.schema, self.details.export, self.details.blend
+                self.towers, catalogue, index, search, self.schema, self.details.export, self.details.blend
             )
             progress.say("Exporting the SavedModel")
             # Custom ops must be named, or loading them in a server would come as a surprise.
@@ -171,8 +188,24 @@ class Version:
             self.schema.write(extra)
             details = json.dumps(self.details.model_dump(mode="json"), indent=1)
             (extra / DETAILS_FILE).write_text(details + "\n", encoding="utf-8")
-            write_warmup(extra, self.items.ids, self.schema)
+            if found_by is not None:
+                found_by.write(extra / FOUND_BY_FILE)
+            write_warmup(extra, self.items.ids, self.schema, searchable=found_by is not None)
         return folder
+
+    def _search(self, catalogue: Catalogue, index: Index, found_by: FoundBy, progress: Progress) -> Search:
+        language_model = self.schema.language_model
+        assert language_model is not None  # or there would have been no texts to search
+        return Search(
+            self.towers,
+            catalogue,
+            index,
+            build_index(found_by.vectors[RESERVED:], self.details.export, progress),
+            found_by.vectors,
+            TermIndex(found_by.terms, language_model.vocabulary_size),
+            self.details.search,
+            self.details.export.k,
+        )
 
 
 def next_version(model: Path) -> int:

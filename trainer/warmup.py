@@ -23,22 +23,25 @@ LENGTH = 5
 """Items in a history; exclusions and candidates are as many."""
 
 
-def write_warmup(extra: Path, ids: Sequence[str], schema: Schema) -> None:
+def write_warmup(extra: Path, ids: Sequence[str], schema: Schema, searchable: bool) -> None:
     """Writes requests for every signature into `assets.extra/`.
 
     Args:
       extra: that folder.
       ids: of the catalogue, the two reserved indices included.
       schema: of the examples.
+      searchable: whether there is a signature `search`.
     """
     with tf.io.TFRecordWriter(str(extra / WARMUP_FILE)) as writer:
         for batch_size in BATCH_SIZES:
-            for signature, inputs in _requests(ids[RESERVED:], schema, batch_size):
+            requests = list(_requests(ids[RESERVED:], schema, batch_size))
+            requests += _searches(batch_size) if searchable else ()
+            for signature, inputs in requests:
                 log = prediction_log_pb2.PredictionLog()
                 request = log.predict_log.request
                 request.model_spec.signature_name = signature
                 for name, value in inputs.items():
-                    request.inputs[name].CopyFrom(tf.make_tensor_proto(value, tf.string))
+                    request.inputs[name].CopyFrom(tf.make_tensor_proto(value, tf.as_dtype(value.dtype)))
                 writer.write(log.SerializeToString(deterministic=True))
 
 
@@ -62,6 +65,15 @@ def _requests(
     yield "describe", {"item_id": items[:, 0]}
     if schema.items.columns:
         yield "embed_item", _cells(schema.items, batch_size)
+
+
+def _searches(batch_size: int) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    none = np.zeros((batch_size, 0), object)
+    query = np.full(batch_size, "a few words, and some more, but nothing else", object)
+    asked = {"query": query, "history": none, "exclude": none}
+    yield "search", asked
+    nobody, personal = np.full(batch_size, "", object), np.full(batch_size, 0.5, np.float32)
+    yield "search_as", asked | {"user_id": nobody, "personal": personal}
 
 
 def _cells(entity: Entity, batch_size: int) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines import __version__
-from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, serve, train
+from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, search, serve, train
 
 app = typer.Typer(
     name="tandem",
@@ -49,6 +49,7 @@ app.add_typer(index.app, name="index")
 app.command()(evaluate.evaluate)
 app.command(cls=serve.ServeCommand, context_settings=serve.READS_ITS_OWN_FLAGS)(serve.serve)
 app.command()(recommend.recommend)
+app.command()(search.search)
 
 
 def main() -> None:

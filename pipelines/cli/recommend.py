@@ -56,12 +56,13 @@ def recommend(
 
     tls_credentials = credentials(tls, ca_certificate, client_certificate, client_key)
     with Client(server, model_name, timeout, tls_credentials) as client:
-        answer = ask(client, user, _ids(history), _ids(exclude), k)
+        answer = ask(client, user, item_ids(history), item_ids(exclude), k)
     if as_json:
         print(json.dumps(dataclasses.asdict(answer), ensure_ascii=False, indent=2))
     else:
         show(answer, Console(highlight=False))
 
 
-def _ids(text: str) -> list[str]:
+def item_ids(text: str) -> list[str]:
+    """The ids in an option such as `50,181`."""
     return [item.strip() for item in text.split(",") if item.strip()]

@@ -49,7 +49,17 @@ def test_it_loads_in_a_process_that_knows_nothing_of_the_trainer(model_folder):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/"
     )
     assert done.stdout.strip() == str(
-        ["describe", "embed_item", "embed_user", "rank", "retrieve", "serving_default", "similar", "welcome"]
+        [
+            "describe",
+            "embed_item",
+            "embed_user",
+            "rank",
+            "retrieve",
+            "search",
+            "serving_default",
+            "similar",
+            "welcome",
+        ]
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
@@ -40,12 +41,29 @@ class ScannIndex(tf.Module):
             self._reorder = config.reorder
             builder = builder.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(config.reorder)
         self._state = builder.build().serialize_to_module()
+        # A resource without a name of its own is shared with any other index of the process.
+        content = hashlib.sha256(vectors.tobytes() + config.model_dump_json().encode())
+        self._resource = f"scann-{content.hexdigest()}"
 
     def search(self, queries: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Searches for every query; see `trainer.index.Index.search`."""
         from scann.scann_ops.py import scann_ops
 
-        searcher = scann_ops.searcher_from_module(self._state)
+        state = self._state
+        searcher = scann_ops.ScannSearcher(
+            scann_ops.tensors_to_scann(
+                state.dataset,
+                state.scann_config,
+                state.serialized_partitioner,
+                state.datapoint_to_token,
+                state.ah_codebook,
+                state.hashed_dataset,
+                state.int8_dataset,
+                state.int8_multipliers,
+                state.dp_norms,
+                shared_name=self._resource,
+            )
+        )
         count = tf.minimum(tf.cast(count, tf.int32), self._size)
         before_reordering = tf.maximum(count, self._reorder) if self._reorder else None
         found = searcher.search_batched(queries, count, before_reordering)
