@@ -66,6 +66,9 @@ def export(
             )
         tandem, items, users = build_model(examples, training, schema, config, progress)
         tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
+        if tandem.language_model:
+            tandem.language_model.merge()
+        tandem.refresh_texts(progress)
         catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy())
         towers = Towers(tandem, examples, users, config)
         return Version(towers, catalogue, tandem.schema, details).write(model, progress)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from preprocessing.schema import PADDING, Entity
 from trainer.config import TrainerConfig
 from trainer.dataset import EntityTable
-from trainer.language_model import LanguageModel
+from trainer.language_model.bert import LanguageModel
 from trainer.model import Tandem
 from trainer.raw_columns import RawColumns, Vocabulary
 
@@ -67,8 +67,8 @@ class Towers(tf.Module):
         self.ranking = _traced(_ranking(tandem), rows, table, vectors, tf.TensorSpec([None, None, dimension]))
         self.ratings = _traced(_ratings(tandem), tf.TensorSpec([None, None]))
 
-        reader = None
-        if schema.language_model:
+        reader = tandem.language_model
+        if reader is None and schema.language_model:
             folder = examples / schema.language_model.folder
             reader = LanguageModel(folder, config.model.language_model.layers)
         if schema.items.columns:
