@@ -55,8 +55,10 @@ class Progress:
         with self._columns() as bars:
             self._bars = bars
             bars.add_task("Training", total=epochs, completed=done)
-            yield
-            self._bars = None
+            try:
+                yield
+            finally:
+                self._bars = None
 
     def epoch(self, number: int, loss: float, metrics: dict[str, float], best: int) -> None:
         """Tells that an epoch is done, with its loss and validation metrics."""

@@ -21,11 +21,11 @@ class LoraDense(tf.keras.layers.Layer):
     """
 
     def __init__(self, dense: tf.keras.layers.Dense, config: LoraConfig) -> None:
-        super().__init__(name=dense.name)
+        super().__init__(name=dense.name, dtype=dense.dtype_policy)
         inputs, units = dense.kernel.shape
         self._dense = dense
         self._scale = config.alpha / config.rank
-        self._dropout = tf.keras.layers.Dropout(config.dropout)
+        self._dropout = tf.keras.layers.Dropout(config.dropout, dtype=dense.dtype_policy)
         self.down = self.add_weight("down", [inputs, config.rank], initializer="lecun_normal")
         self.up = self.add_weight("up", [config.rank, units], initializer="zeros")
 
