@@ -69,7 +69,7 @@ class LanguageModel(tf.Module):
         words = {"input_ids": tokens}
         if noise is not None:
             embeddings = tf.gather(bert.bert.embeddings.weight, tokens) + noise
-            words = {"inputs_embeds": tf.cast(embeddings, bert.compute_dtype)}
+            words = {"input_ids": None, "inputs_embeds": tf.cast(embeddings, bert.compute_dtype)}
         states = bert(**words, attention_mask=mask, training=training).last_hidden_state
         states = tf.cast(states, tf.float32)
         weights = tf.cast(mask, states.dtype)[:, :, None]
