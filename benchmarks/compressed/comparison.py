@@ -20,7 +20,7 @@ from preprocessing.pipeline import preprocess
 from preprocessing.schema import SCHEMA_FILE
 from trainer.progress import Progress
 from trainer.rebuild import reindex
-from trainer.version import Version
+from trainer.version import Version, newest_version
 
 INDEXES = "indexes"
 
@@ -80,13 +80,13 @@ def _trained(run: RunConfig, variant: Variant, examples: Path, output: Path, con
 
 
 def _indexed(base: Path, examples: Path, output: Path, console: Console) -> list[Row]:
-    version = Version.read(max((base / "model").iterdir(), key=lambda folder: folder.name))
+    version = Version.read(base / "model" / str(newest_version(base / "model")))
     folder, rows = output / "indexes", []
     shutil.rmtree(folder, ignore_errors=True)
     exact: list[set[bytes]] = []
     for name, config in indexes(version.details.export).items():
         built = reindex(version, config, folder, Progress(console))
-        answers, measured = found(built), measure(built, examples)
+        answers, measured = found(built, examples), measure(built, examples)
         exact = exact or answers
         hits = [len(answer & best) / max(1, len(best)) for answer, best in zip(answers, exact, strict=True)]
         rows.append(

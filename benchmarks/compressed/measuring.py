@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from pipelines.evaluation.cases import read_ids
 from preprocessing.schema import RESERVED, Schema
 from preprocessing.schema.examples import read_batches
 from serving.models.saved_model import LoadedModel
 from trainer.language_model.config import LanguageModelConfig, TuningConfig
 from trainer.language_model.tuned import TunedLanguageModel
-from trainer.version import EXTRA, Version
+from trainer.version import EXTRA
 
 TEXTS, BATCH = 512, 64
 QUERIES, HISTORY = 200, 10
@@ -42,14 +43,14 @@ class Measured:
 def measure(version: Path, examples: Path) -> Measured:
     """Measures one version in this process."""
     with contextlib.closing(LoadedModel(str(version))) as model:
-        return Measured(_megabytes(version), _texts_a_second(model, examples), _milliseconds(model, version))
+        return Measured(_megabytes(version), _texts_a_second(model, examples), _milliseconds(model, examples))
 
 
-def found(version: Path) -> list[set[bytes]]:
+def found(version: Path, examples: Path) -> list[set[bytes]]:
     """The first ten items of `retrieve` for some made-up histories."""
     with contextlib.closing(LoadedModel(str(version))) as model:
         answers = [
-            model.predict("retrieve", request, ["item_id"])["item_id"] for request in _requests(version)
+            model.predict("retrieve", request, ["item_id"])["item_id"] for request in _requests(examples)
         ]
     return [set(answer[0][:10]) for answer in answers]
 
@@ -81,15 +82,15 @@ def _texts_a_second(model: LoadedModel, examples: Path) -> float | None:
     return round(BATCH / float(np.median(taken)), 0)
 
 
-def _milliseconds(model: LoadedModel, version: Path) -> float:
+def _milliseconds(model: LoadedModel, examples: Path) -> float:
     taken = _timed(
-        lambda request: model.predict("retrieve", request, ["item_id", "score"]), _requests(version)
+        lambda request: model.predict("retrieve", request, ["item_id", "score"]), _requests(examples)
     )
     return round(float(np.median(taken)) * 1000, 2)
 
 
-def _requests(version: Path) -> list[dict[str, np.ndarray]]:
-    ids = np.array([item.encode() for item in Version.read(version).items.ids[RESERVED:]], object)
+def _requests(examples: Path) -> list[dict[str, np.ndarray]]:
+    ids = read_ids(examples, Schema.read(examples).items)[RESERVED:]
     generator = np.random.default_rng(0)
     histories = [generator.choice(ids, (1, HISTORY)) for _ in range(QUERIES)]
     return [{"user_id": np.array([b""], object), "history": each, "exclude": NONE} for each in histories]

@@ -29,7 +29,7 @@ class Row:
       group, name: of the variant.
       ndcg: NDCG@10 on the validation part, retrieval alone; None for an index.
       recall: the share of the exact index's first ten that is found; None but for an index.
-      epoch_seconds: of training; None where it was trained before, and for an index.
+      epoch_seconds: the processor's, of training; None where it was trained before, and for an index.
       tuned_weights: of the language model.
       megabytes, texts_a_second, milliseconds: see `benchmarks.compressed.measuring.Measured`.
     """
@@ -49,7 +49,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
     """A table with a line for each variant."""
     shown = Table(title=title, title_justify="left")
     shown.add_column("variant")
-    for name in ("NDCG@10", "recall@10", "s/epoch", "tuned weights", "MB", "texts/s", "ms"):
+    for name in ("NDCG@10", "recall@10", "CPU s/epoch", "tuned weights", "MB", "texts/s", "ms"):
         shown.add_column(name, justify="right")
     for row in rows:
         shown.add_row(

@@ -11,7 +11,11 @@ from trainer.progress import Progress
 
 
 class TimedProgress(Progress):
-    """Shows progress, and remembers when each epoch began and ended, validation included."""
+    """Shows progress, and remembers when each epoch began and ended, validation included.
+
+    What is timed is the processor's time of this process: a clock on the wall would also tell what else the
+    machine was busy with.
+    """
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
@@ -20,13 +24,13 @@ class TimedProgress(Progress):
     @contextmanager
     def training(self, done: int, epochs: int) -> Iterator[None]:
         """A bar over epochs, see `Progress.training`."""
-        self._moments = [time.monotonic()]
+        self._moments = [time.process_time()]
         with super().training(done, epochs):
             yield
 
     def epoch(self, number: int, loss: float, metrics: dict[str, float], best: int) -> None:
         """Tells that an epoch is done."""
-        self._moments.append(time.monotonic())
+        self._moments.append(time.process_time())
         super().epoch(number, loss, metrics, best)
 
     @property
