@@ -37,6 +37,7 @@ setup(
         "grpcio>=1.70",
         "grpcio-health-checking>=1.70",
         "grpcio-reflection>=1.70",
+        "huggingface-hub>=0.30,<1",
         "numpy>=1.26",
         "orjson>=3.10.4,<4",
         "platformdirs>=4",

@@ -301,8 +301,10 @@ class Filters(Document):
 
 
 class LanguageModelSource(Document):
-    """A folder with a BERT checkpoint (`config.json`, `vocab.txt`, `model.safetensors`) or `asset://NAME`.
+    """Any BERT checkpoint, Chinese ones included.
 
+    `path` is a folder with `config.json`, `vocab.txt` and `model.safetensors` or `tf_model.h5`; `asset://NAME`;
+    or, of the Hugging Face hub, `hub://OWNER/NAME` or `hub://OWNER/NAME@REVISION`.
     `max_tokens` is where a text is cut, the two special tokens included.
     """
 

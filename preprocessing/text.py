@@ -9,11 +9,14 @@ from pathlib import Path
 
 from preprocessing.assets import resolve_path
 from preprocessing.config import Column, LanguageModelSource, MultiColumn, ReviewColumn, in_text
+from preprocessing.hub import HUB, fetch_from_hub
 from preprocessing.rows import WHITESPACE
 from preprocessing.schema import InputError, LanguageModel, Text, TextColumn, read_mapping
 
 FOLDER = "language_model"
-NEEDED = ("config.json", "vocab.txt", "model.safetensors")
+NEEDED = ("config.json", "vocab.txt")
+WEIGHTS = ("model.safetensors", "tf_model.h5")
+"""One of them is enough; the first that is there is taken."""
 OPTIONAL = ("tokenizer_config.json",)
 
 
@@ -54,7 +57,8 @@ class LanguageModelFolder:
         """Copies what the trainer needs beside the Examples."""
         target = examples / FOLDER
         target.mkdir()
-        for name in (*NEEDED, *OPTIONAL):
+        weights = next(name for name in WEIGHTS if (self.path / name).is_file())
+        for name in (*NEEDED, weights, *OPTIONAL):
             if (self.path / name).exists():
                 shutil.copyfile(self.path / name, target / name)
         return LanguageModel(
@@ -69,8 +73,12 @@ def find_language_model(source: LanguageModelSource, base: Path) -> LanguageMode
       InputError: a file is missing, the checkpoint is no BERT, or its parts do not fit together.
     """
     where = f"language_model: {source.path}"
-    folder = Path(resolve_path(source.path, base))
+    folder = (
+        fetch_from_hub(source.path) if source.path.startswith(HUB) else Path(resolve_path(source.path, base))
+    )
     missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if not any((folder / name).is_file() for name in WEIGHTS):
+        missing.append(" or ".join(WEIGHTS))
     if missing:
         raise InputError(f"{where}: the folder {folder} has no {', '.join(missing)}")
     config = read_mapping(folder / "config.json")
@@ -91,7 +99,7 @@ def find_language_model(source: LanguageModelSource, base: Path) -> LanguageMode
         )
     tokenizer = folder / "tokenizer_config.json"
     lower_case = read_mapping(tokenizer).get("do_lower_case", True) if tokenizer.exists() else True
-    name = source.path.removeprefix("asset://").rstrip("/").rsplit("/", 1)[-1]
+    name = source.path.removeprefix("asset://").rstrip("/").rsplit("/", 1)[-1].partition("@")[0]
     return LanguageModelFolder(name, folder, tuple(vocabulary), bool(lower_case))
 
 

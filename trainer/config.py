@@ -8,21 +8,10 @@ from typing import Annotated, Literal
 import pydantic
 
 from preprocessing.schema import Document, InputError, parse, read_config_mapping
+from trainer.language_model.config import AnyLanguageModelConfig, FrozenConfig, TuningConfig
 
 Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Weight = Annotated[float, pydantic.Field(ge=0)]
-
-
-class LanguageModelConfig(Document):
-    """How the language model takes part.
-
-    Attributes:
-      mode: `frozen`: the text vectors are computed once, before training.
-      layers: keep the first n transformer layers only; all when not given.
-    """
-
-    mode: Literal["frozen"] = "frozen"
-    layers: pydantic.PositiveInt | None = None
 
 
 class LossWeights(Document):
@@ -98,7 +87,7 @@ class ModelConfig(Document):
     user_dropout: Share = 0.1
     temperature: Annotated[float, pydantic.Field(ge=0.02)] = 0.1
     negatives: NegativesConfig = NegativesConfig()
-    language_model: LanguageModelConfig = LanguageModelConfig()
+    language_model: AnyLanguageModelConfig = FrozenConfig()
     loss: LossWeights = LossWeights()
 
     @pydantic.model_validator(mode="after")
@@ -111,6 +100,13 @@ class ModelConfig(Document):
     def _items_are_known_by_something(self) -> ModelConfig:
         if not self.item_id and not self.item_content:
             raise ValueError("item_id and item_content are both off: nothing would tell items apart")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _tuning_needs_a_reader(self) -> ModelConfig:
+        if isinstance(self.language_model, TuningConfig) and not self.item_content:
+            mode = self.language_model.mode
+            raise ValueError(f"item_content is off: nothing would teach the language model (mode {mode})")
         return self
 
 

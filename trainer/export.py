@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from preprocessing.schema import InputError, Schema
 from trainer.config import TrainerConfig
+from trainer.language_model.bert import LanguageModel
+from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import exported_checkpoint
 from trainer.search.building import can_search, make_searchable
@@ -68,14 +70,26 @@ def export(
             )
         tandem, items, users = build_model(examples, training, schema, config, progress)
         tf.train.Checkpoint(model=tandem).restore(checkpoint).assert_existing_objects_matched()
+        if tandem.language_model:
+            tandem.language_model.merge()
+        tandem.refresh_texts(progress)
+        reader = _text_reader(tandem, examples, config)
         views = found_by = None
-        if can_search(tandem.schema, config):
+        if reader is not None and can_search(tandem.schema, config):
             views, found_by = make_searchable(
-                examples, training, tandem, config, items, result.fingerprint, progress
+                examples, training, tandem, config, items, reader, result.fingerprint, progress
             )
         catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy(), found_by)
-        towers = Towers(tandem, examples, users, config, views)
+        towers = Towers(tandem, examples, users, config, reader, views)
         return Version(towers, catalogue, tandem.schema, details).write(model, progress)
+
+
+def _text_reader(tandem: Tandem, examples: Path, config: TrainerConfig) -> LanguageModel | None:
+    """The language model that read the texts: the tuned one, or that of the examples; None without texts."""
+    language_model = tandem.schema.language_model
+    if tandem.language_model or language_model is None:
+        return tandem.language_model
+    return LanguageModel(examples / language_model.folder, config.model.language_model.layers)
 
 
 def _is(version: Path, details: Details) -> bool:

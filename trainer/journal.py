@@ -17,7 +17,8 @@ from trainer.validation import Validation
 class Journal(tf.keras.callbacks.Callback):
     """Validates after each epoch, keeps the newest and the best checkpoint, and stops in time.
 
-    What is validated, and kept as the best, is the running average of the weights. Making a journal
+    What is validated, and kept as the best, is the running average of the weights; a language model that
+    learns reads all texts with it, for validation and for the next epoch. Making a journal
     restores the newest checkpoint of the folder, if there is one.
 
     Args:
@@ -93,6 +94,7 @@ class Journal(tf.keras.callbacks.Callback):
                 f"the loss became {loss} in epoch {epoch + 1}; a lower train.learning_rate may help"
             )
         with self.model.average.applied():
+            self.model.refresh_texts(self._progress)
             metrics = self._validation.measure()
             if metrics["ndcg@10"] > float(self._best_ndcg):
                 self._best_ndcg.assign(metrics["ndcg@10"])

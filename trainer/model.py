@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
@@ -12,16 +12,34 @@ from preprocessing.schema import RESERVED, UNKNOWN, Schema
 from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
+from trainer.language_model.bert import LanguageModel
+from trainer.language_model.table import TextTable
 from trainer.layers.item_tower import TEXT_TOKENS, ItemTower
 from trainer.layers.ranker import Ranker
 from trainer.layers.user_profile import UserProfile
 from trainer.layers.user_tower import UserTower
 from trainer.negatives import StepItems, step_items
+from trainer.progress import Progress
 from trainer.tasks.attributes import AttributePrediction
 from trainer.tasks.retrieval import CandidateSoftmax
 
 SEMANTIC_PART = 4
 """One window in so many also trains the view without IDs: it costs a user tower of its own."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What chance decides about a step.
+
+    Attributes:
+      user: of each window `[B]`; 'unknown' where it is hidden.
+      valid: the places of the windows that are targets `[B, L]`.
+      step: the items that the step embeds.
+    """
+
+    user: tf.Tensor
+    valid: tf.Tensor
+    step: StepItems
 
 
 class Tandem(tfrs.Model):
@@ -31,10 +49,11 @@ class Tandem(tfrs.Model):
       schema: of the examples.
       config: the `model:` section.
       items, users: the entity tables; attributes become constants of the model.
-      item_texts, user_texts: language-model vectors `[N, H]`, or None without text.
+      item_texts, user_texts: language-model vectors by index, or None without text.
 
     Attributes:
       average: of the weights; to be set once they are made, before training.
+      language_model: where it learns; None where it is frozen.
     """
 
     def __init__(
@@ -43,11 +62,12 @@ class Tandem(tfrs.Model):
         config: ModelConfig,
         items: EntityTable,
         users: EntityTable,
-        item_texts: np.ndarray | None,
-        user_texts: np.ndarray | None,
+        item_texts: TextTable | None,
+        user_texts: TextTable | None,
     ) -> None:
         super().__init__()
         self.average: WeightAverage
+        self.language_model: LanguageModel | None = None
         self.schema = schema
         self.config = config
         dimension = config.dimension
@@ -77,8 +97,7 @@ class Tandem(tfrs.Model):
             for name in ("mean", "retrieval", "ranking", "attributes", "semantic")
         }
         self._step_items = step_items(config.negatives, items.counts, schema.items.first_unseen)
-        self._item_text = None if item_texts is None else tf.constant(item_texts)
-        self._user_text = None if user_texts is None else tf.constant(user_texts)
+        self._item_text, self._user_text = item_texts, user_texts
         self._item_features = {name: tf.constant(values) for name, values in items.features.items()}
         if vocabulary:
             self._item_features[TEXT_TOKENS] = tf.constant(items.tokens)
@@ -89,20 +108,32 @@ class Tandem(tfrs.Model):
     @property
     def item_texts(self) -> tf.Tensor | None:
         """The language model's vectors of all items' texts `[N, H]`; None without texts."""
-        return self._item_text
+        index = tf.range(self.schema.items.size, dtype=tf.int64)
+        return None if self._item_text is None else self._item_text(index)
 
     def catalogue(self) -> tf.Tensor:
         """The vectors of all items `[N, D]`; the reserved rows are zero."""
         return self.item_vectors(tf.range(self.schema.items.size, dtype=tf.int64))
 
-    def item_vectors(self, index: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The vectors of items `[M]` as `[M, D]`; zero for the reserved indices."""
-        vectors = self.item_tower(index, *self._content(index), training=training)
+    def item_vectors(
+        self, index: tf.Tensor, training: bool = False, text: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The vectors of items `[M]` as `[M, D]`; zero for the reserved indices.
+
+        Args:
+          index: of the items.
+          training: whether IDs are dropped at random.
+          text: their text vectors `[M, H]`, where they are not those of the table.
+        """
+        vectors = self.item_tower(index, *self._content(index, text), training=training)
         return tf.where((index >= RESERVED)[:, None], vectors, 0.0)
 
-    def _content(self, index: tf.Tensor) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
-        """Text vectors and attributes of items `[M]`."""
-        text = None if self._item_text is None else tf.gather(self._item_text, index)
+    def _content(
+        self, index: tf.Tensor, text: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
+        """Text vectors, unless they are given, and attributes of items `[M]`."""
+        if text is None and self._item_text is not None:
+            text = self._item_text(index)
         return text, {name: tf.gather(values, index) for name, values in self._item_features.items()}
 
     def known_user(self, user: tf.Tensor) -> tf.Tensor:
@@ -112,7 +143,7 @@ class Tandem(tfrs.Model):
 
     def about_user(self, user: tf.Tensor) -> tf.Tensor:
         """What is known of users `[B]` besides their history `[B, D]`."""
-        text = None if self._user_text is None else tf.gather(self._user_text, user)
+        text = None if self._user_text is None else self._user_text(user)
         features = {name: tf.gather(values, user) for name, values in self._user_features.items()}
         return self.profile(tf.size(user), text, features)
 
@@ -131,6 +162,9 @@ class Tandem(tfrs.Model):
         length = tf.reduce_sum(tf.cast(history > 0, tf.int32), 1)
         return tf.gather(states, length, batch_dims=1)
 
+    def refresh_texts(self, progress: Progress) -> None:
+        """Reads all texts anew where the language model learns; here it is frozen, and they stay."""
+
     def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; the weights' average takes it in."""
         metrics = super().train_step(inputs)
@@ -139,7 +173,10 @@ class Tandem(tfrs.Model):
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The weighted sum of the objectives over one batch of `trainer.dataset.training_batches`."""
-        weights = self.config.loss
+        return self.report(self.objectives(inputs, self.draw(inputs, training), training))
+
+    def draw(self, inputs: dict[str, tf.Tensor], training: bool) -> Draw:
+        """Hides some users in training, and draws the items that the step embeds."""
         items, user = inputs["item"], inputs["user"]
         if training:
             hidden = tf.random.uniform(tf.shape(user)) < self.config.user_dropout
@@ -147,29 +184,38 @@ class Tandem(tfrs.Model):
         # The first item of a window that starts in the middle has a past that we do not see.
         first = tf.logical_or(tf.range(tf.shape(items)[1])[None, :] > 0, inputs["from_start"][:, None])
         valid = tf.logical_and(items > 0, first)
-        step = self._step_items(items, valid)
-        vectors = self.item_vectors(step.index, training)
+        return Draw(user, valid, self._step_items(items, valid))
+
+    def report(self, losses: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Adds a step's losses to the epoch's means, and gives their weighted sum."""
+        for name, loss in losses.items():
+            self._loss_means[name].update_state(loss)
+        return losses["mean"]
+
+    def objectives(self, inputs: dict[str, tf.Tensor], draw: Draw, training: bool) -> dict[str, tf.Tensor]:
+        """The weighted losses of a step by name, and their sum as `mean`."""
+        weights = self.config.loss
+        user, valid, step = draw.user, draw.valid, draw.step
+        vectors = self.item_vectors(step.index, training, step.text)
         queries, rows = self._queries(user, step.row, valid, vectors, training)
         losses = {"retrieval": weights.gamma * self.retrieval(queries, vectors, rows, step.weights)}
         if weights.alpha:
-            who = tf.boolean_mask(tf.repeat(user[:, None], tf.shape(items)[1], 1), valid)
+            who = tf.boolean_mask(tf.repeat(user[:, None], tf.shape(valid)[1], 1), valid)
             labels = tf.boolean_mask(inputs["label"], valid) if self.schema.label else None
             losses["ranking"] = weights.alpha * self._rank(
                 who, queries, rows, labels, step, vectors, training
             )
         if weights.beta:
-            text, features = self._content(step.index)
+            text, features = self._content(step.index, step.text)
             losses["attributes"] = weights.beta * self.attributes(self.item_tower.text_view(text), features)
         if weights.semantic:
             some = tf.shape(user)[0] // SEMANTIC_PART + 1
-            content = self.item_tower.content_vectors(*self._content(step.index))
+            content = self.item_tower.content_vectors(*self._content(step.index, step.text))
             content = tf.where((step.index >= RESERVED)[:, None], content, 0.0)
             queries, rows = self._queries(user[:some], step.row[:some], valid[:some], content, training)
             losses["semantic"] = weights.semantic * self.retrieval(queries, content, rows, step.weights)
         losses["mean"] = tf.add_n(list(losses.values()))
-        for name, loss in losses.items():
-            self._loss_means[name].update_state(loss)
-        return losses["mean"]
+        return losses
 
     def _queries(
         self, user: tf.Tensor, rows: tf.Tensor, valid: tf.Tensor, vectors: tf.Tensor, training: bool

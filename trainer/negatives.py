@@ -20,11 +20,13 @@ class StepItems:
       row: for each place of the batch `[B, L]` the row of `index` that holds its item.
       weights: `[M]`; how many items of the catalogue a candidate stands for, see
         `trainer.tasks.retrieval.CandidateSoftmax`.
+      text: their text vectors `[M, H]`, where the step does not take those of the table.
     """
 
     index: tf.Tensor
     row: tf.Tensor
     weights: tf.Tensor
+    text: tf.Tensor | None = None
 
 
 class WholeCatalogue:

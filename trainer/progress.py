@@ -38,9 +38,16 @@ class Progress:
         """A bar for `total` pieces of work; gives the function that says how many more are done."""
         if not self._console.is_terminal:
             self._console.print(f"{description} ({total:,})")
-        with self._columns() as bars:
-            task = bars.add_task(description, total=total)
-            yield lambda count: bars.advance(task, count)
+        if self._bars is not None:  # a terminal shows one set of bars at a time: this one joins it
+            yield from self._task(self._bars, description, total)
+        else:
+            with self._columns() as bars:
+                yield from self._task(bars, description, total)
+
+    def _task(self, bars: Bars, description: str, total: int) -> Iterator[Callable[[int], None]]:
+        task = bars.add_task(description, total=total)
+        yield lambda count: bars.advance(task, count)
+        bars.remove_task(task)
 
     @contextmanager
     def training(self, done: int, epochs: int) -> Iterator[None]:
@@ -48,8 +55,10 @@ class Progress:
         with self._columns() as bars:
             self._bars = bars
             bars.add_task("Training", total=epochs, completed=done)
-            yield
-            self._bars = None
+            try:
+                yield
+            finally:
+                self._bars = None
 
     def epoch(self, number: int, loss: float, metrics: dict[str, float], best: int) -> None:
         """Tells that an epoch is done, with its loss and validation metrics."""

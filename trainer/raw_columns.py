@@ -17,7 +17,7 @@ from preprocessing.schema import (
     Text,
     read_vocabulary,
 )
-from trainer.language_model import LanguageModel as TextReader
+from trainer.language_model.bert import LanguageModel as TextReader
 from trainer.layers.item_tower import TEXT_TOKENS
 
 

@@ -70,6 +70,8 @@ class RefitJournal(tf.keras.callbacks.Callback):
             with self.model.average.applied():
                 self._final.save(checkpoint_number=epoch + 1)
         else:
+            with self.model.average.applied():
+                self.model.refresh_texts(self._progress)
             self._newest.save(checkpoint_number=epoch + 1)
         self._progress.epoch(epoch + 1, loss, {}, 0)
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from preprocessing.schema import PADDING, Entity
 from trainer.config import TrainerConfig
 from trainer.dataset import EntityTable
-from trainer.language_model import LanguageModel
+from trainer.language_model.bert import LanguageModel
 from trainer.model import Tandem
 from trainer.raw_columns import RawColumns, Vocabulary
 from trainer.search.readers import DocumentReader, QueryReader
@@ -32,6 +32,7 @@ class Towers(tf.Module):
       examples: the folder that it was trained on, for vocabularies and the language model.
       users: the table of users.
       config: the trainer's sections of the config.
+      reader: the language model that read the texts; None without texts.
       views: how search sees texts; None for a model that cannot be searched.
 
     Attributes:
@@ -57,6 +58,7 @@ class Towers(tf.Module):
         examples: Path,
         users: EntityTable,
         config: TrainerConfig,
+        reader: LanguageModel | None,
         views: SearchViews | None,
     ) -> None:
         super().__init__(name="towers")
@@ -81,10 +83,6 @@ class Towers(tf.Module):
         self.ranking = _traced(_ranking(tandem), rows, table, vectors, tf.TensorSpec([None, None, dimension]))
         self.ratings = _traced(_ratings(tandem), tf.TensorSpec([None, None]))
 
-        reader = None
-        if schema.language_model:
-            folder = examples / schema.language_model.folder
-            reader = LanguageModel(folder, config.model.language_model.layers)
         if schema.items.columns:
             self._item_columns = RawColumns(schema.items, examples, schema.language_model, reader)
             self.embed_item = _traced(_embed_item(tandem, self._item_columns), _cells(schema.items))
@@ -92,6 +90,7 @@ class Towers(tf.Module):
             self._user_columns = RawColumns(schema.users, examples, schema.language_model, reader)
             self.profile = _traced(_profile(tandem, self._user_columns), _cells(schema.users))
         if views is not None and reader is not None and schema.language_model:
+            folder = examples / schema.language_model.folder
             self._queries = QueryReader(views, folder, schema.language_model, reader, config.search.interests)
             self.interests = _traced(self._queries.interests, tf.TensorSpec([None], tf.string))
             self._documents = DocumentReader(views, schema.items, folder, schema.language_model)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from preprocessing.schema import InputError, Schema, write_whole
 from trainer.averaging import WeightAverage
 from trainer.biases import label_biases
-from trainer.config import TrainConfig, TrainerConfig
+from trainer.config import TrainerConfig
 from trainer.dataset import EntityTable, read_continuation, read_entities, training_batches
 from trainer.journal import Journal
-from trainer.language_model import LanguageModel, encode_table
+from trainer.language_model.bert import FULL_PRECISION
+from trainer.language_model.config import TuningConfig
+from trainer.language_model.modes import make_optimizer, make_tandem, training_precision
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import RefitJournal
@@ -81,33 +81,18 @@ def fingerprint(schema: Schema, config: TrainerConfig) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _text_vectors(
+def build_model(
     examples: Path,
-    kept: Path,
+    training: Path,
     schema: Schema,
-    table: EntityTable,
     config: TrainerConfig,
     progress: Progress,
-) -> np.ndarray | None:
-    """Reads a table's texts with the language model, or what is kept of an earlier reading."""
-    if table.tokens is None or schema.language_model is None:
-        return None
-    if kept.exists():
-        return np.load(kept)
-    model = LanguageModel(examples / schema.language_model.folder, config.model.language_model.layers)
-    texts = int((table.tokens > 0).any(1).sum())
-    with progress.bar("Reading texts with the language model", texts) as advance:
-        vectors = encode_table(model, table.tokens, advance)
-    content = io.BytesIO()
-    np.save(content, vectors)
-    write_whole(kept, content.getbuffer())
-    return vectors
-
-
-def build_model(
-    examples: Path, training: Path, schema: Schema, config: TrainerConfig, progress: Progress
+    precision: str = FULL_PRECISION,
 ) -> tuple[Tandem, EntityTable, EntityTable]:
-    """Makes the untrained model of these examples, with its text vectors computed or read back.
+    """Makes the untrained model of these examples.
+
+    The text vectors of a frozen language model are computed or read back; those of one that learns are zero
+    until `Tandem.refresh_texts`.
 
     Raises:
       InputError: the config asks for what these examples do not have.
@@ -118,11 +103,7 @@ def build_model(
     _check_content(schema, config)
     items = read_entities(examples, schema, "items")
     users = read_entities(examples, schema, "users")
-    item_texts, user_texts = (
-        _text_vectors(examples, training / f"{name}_texts.npy", schema, table, config, progress)
-        for name, table in (("item", items), ("user", users))
-    )
-    model = Tandem(schema, config.model, items, users, item_texts, user_texts)
+    model = make_tandem(examples, training, schema, config.model, (items, users), progress, precision)
     if schema.label:
         model.ranker.start_from(label_biases(examples, schema))
     # The first window makes all variables, so that checkpoints find them.
@@ -141,6 +122,9 @@ def _check_content(schema: Schema, config: TrainerConfig) -> None:
         raise InputError(f"model.loss.beta needs {missing} of items, and there are none")
     if model.item_tokens and model.item_content and not items.text:
         raise InputError("model.item_tokens needs texts of items, and there are none")
+    if isinstance(model.language_model, TuningConfig) and not items.text:
+        mode = model.language_model.mode
+        raise InputError(f"model.language_model.mode: {mode} needs texts of items, and there are none")
 
 
 def train(
@@ -170,20 +154,23 @@ def train(
         return result
     _take_over(training, identity)
     tf.keras.utils.set_random_seed(config.train.seed)
-    model, _, _ = build_model(examples, training, schema, config, progress)
+    precision = training_precision(config.model.language_model, progress)
+    model, _, _ = build_model(examples, training, schema, config, progress, precision)
     settings = config.train
     length = config.model.history + 1  # so that every position of a full history has a target
     batches = training_batches(examples, schema, length, settings.batch_size, settings.seed)
     logs = logs or training / "logs"
     validation = Validation(model, examples, schema, config)
-    prepare(model, settings)
+    prepare(model, config, batches)
     journal = Journal(training, logs, model, validation, settings.patience, progress)
+    read_texts(model, progress)
     with progress.training(journal.epochs, settings.epochs):
         while not journal.finished and journal.epochs < settings.epochs:
             # Epochs differ in the number of their batches, which within one `fit` is taken for an error.
             epoch = journal.epochs
             model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[journal])
     journal.restore_best()
+    model.refresh_texts(progress)
     metrics = validation.measure()
     # A ranker that nobody trained has no say.
     blend, blended_ndcg = validation.choose_blend() if config.model.loss.alpha else (0.0, metrics["ndcg@10"])
@@ -212,7 +199,8 @@ def refit(
     """
     settings = config.train
     tf.keras.utils.set_random_seed(settings.seed)
-    model, _, _ = build_model(examples, training, schema, config, progress)
+    precision = training_precision(config.model.language_model, progress)
+    model, _, _ = build_model(examples, training, schema, config, progress, precision)
     batches = training_batches(
         examples,
         schema,
@@ -221,10 +209,11 @@ def refit(
         settings.seed,
         read_continuation(examples, schema),
     )
-    prepare(model, settings)
+    prepare(model, config, batches)
     journal = RefitJournal(training, model, epochs, progress)
     if journal.finished:
         return
+    read_texts(model, progress)
     progress.say(f"Training on the validation part too, for {epochs} epochs")
     with progress.training(journal.epochs, epochs):
         for epoch in range(journal.epochs, epochs):
@@ -252,13 +241,22 @@ def _take_over(training: Path, identity: str) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def prepare(model: Tandem, settings: TrainConfig) -> None:
-    """Compiles the model; the optimizer's variables are there afterwards to be restored."""
-    optimizer = tf.keras.optimizers.AdamW(
-        settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        global_clipnorm=settings.gradient_norm,
-    )
+def read_texts(model: Tandem, progress: Progress) -> None:
+    """Reads the texts that the next epoch takes from the table, with the averaged weights."""
+    with model.average.applied():
+        model.refresh_texts(progress)
+
+
+def prepare(model: Tandem, config: TrainerConfig, batches: tf.data.Dataset) -> None:
+    """Compiles the model; the optimizer's variables are there afterwards to be restored.
+
+    Args:
+      model: all of whose variables have been made.
+      config: of the training.
+      batches: of an epoch.
+    """
+    settings = config.train
+    optimizer = make_optimizer(model, config, batches)
     model.compile(optimizer=optimizer)
     optimizer.build(model.trainable_variables)
     model.average = WeightAverage(model.trainable_variables, settings.averaging)

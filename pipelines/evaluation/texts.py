@@ -9,7 +9,8 @@ from rich.progress import Progress
 
 from preprocessing.schema import Schema
 from trainer.dataset import read_entities
-from trainer.language_model import LanguageModel, encode_table
+from trainer.language_model.bert import LanguageModel
+from trainer.language_model.table import encode_table
 
 SPECIAL_TOKENS = 2
 """The tokens of an empty text: where it begins and where it ends."""

@@ -100,4 +100,4 @@ def test_folders_that_cannot_be_used(tiny_bert: Path, tmp_path: Path) -> None:
     assert "vocab.txt" in message()
     (folder / "model.safetensors").unlink()
     (folder / "vocab.txt").unlink()
-    assert message().endswith("has no vocab.txt, model.safetensors")
+    assert message().endswith("has no vocab.txt, model.safetensors or tf_model.h5")

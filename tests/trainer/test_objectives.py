@@ -83,7 +83,7 @@ def test_the_text_only_model_has_no_ids(tmp_path, examples, schema, config, prog
     result = train(examples, tmp_path / "training", alone, progress)
     assert result.ndcg > 0.3
     model, _, _ = build_model(examples, tmp_path / "training", schema, alone, progress)
-    prepare(model, alone.train)
+    prepare(model, alone, training_batches(examples, schema, 9, 16, 0))
     sizes = {schema.items.size, schema.items.first_unseen, schema.users.size, schema.users.first_unseen}
     assert not [weight.name for weight in model.weights if sizes & set(weight.shape)]
 

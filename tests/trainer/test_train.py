@@ -169,7 +169,7 @@ def test_a_checkpoint_brings_back_optimizer_and_average(
     shutil.copytree(training, copied)
     model, _, _ = build_model(examples, copied, schema, config, progress)
     batches = training_batches(examples, schema, config.model.history + 1, config.train.batch_size, 0)
-    prepare(model, config.train)
+    prepare(model, config, batches)
     validation = Validation(model, examples, schema, config)
     before = validation.measure()["ndcg@10"]
     journal = Journal(copied, tmp_path / "logs", model, validation, config.train.patience, progress)

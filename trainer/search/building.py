@@ -11,7 +11,8 @@ import tensorflow as tf
 from preprocessing.schema import RESERVED, Schema, write_whole
 from trainer.config import TrainerConfig
 from trainer.dataset import EntityTable
-from trainer.language_model import LanguageModel, encode_table
+from trainer.language_model.bert import LanguageModel
+from trainer.language_model.table import encode_table
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.search.found_by import FoundBy
@@ -35,6 +36,7 @@ def make_searchable(
     tandem: Tandem,
     config: TrainerConfig,
     items: EntityTable,
+    reader: LanguageModel,
     identity: str,
     progress: Progress,
 ) -> tuple[SearchViews, FoundBy]:
@@ -46,6 +48,7 @@ def make_searchable(
       tandem: the trained model, with texts of items.
       config: the trainer's sections of the config.
       items: their table.
+      reader: the language model that read the texts.
       identity: of the training.
       progress: where to show it.
     """
@@ -60,7 +63,6 @@ def make_searchable(
     if not _restore(views, training / KEPT, identity):
         queries = cut_pseudo_queries(items, schema.items, examples, config.train.seed)
         words = Words(folder, schema.language_model, PIECE_TOKENS)
-        reader = LanguageModel(folder, config.model.language_model.layers)
         pieces = _read_pieces(queries, words, reader, progress)
         fit_views(
             views, queries, pieces, texts, items, schema.items, config.search, config.train.seed, progress

@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from preprocessing.schema import Entity, LanguageModel
-from trainer.language_model import LanguageModel as TextReader
+from trainer.language_model.bert import LanguageModel as TextReader
 from trainer.raw_columns import RawColumns, join_text
 from trainer.search.decomposition import take_apart
 from trainer.search.reading import MOST_TOKENS, PIECE_TOKENS, Words, search_text

@@ -1,0 +1,1 @@
+"""The BERT that reads texts: frozen, or tuned together with the towers."""

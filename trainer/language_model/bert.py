@@ -1,0 +1,90 @@
+"""The BERT that reads texts, from the folder that preprocessing put beside the examples."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from preprocessing.schema import InputError
+
+SPECIAL_TOKENS = 2
+"""[CLS] before a text and [SEP] after it."""
+FULL_PRECISION = "float32"
+HALF_PRECISION = "mixed_bfloat16"
+
+
+class LanguageModel(tf.Module):
+    """A TF BERT whose token vectors are averaged into one text vector (Reimers & Gurevych 2019).
+
+    Args:
+      folder: holds `config.json` and the weights.
+      layers: keep the first n transformer layers; all when None.
+      precision: what it computes in, a policy of Keras; its weights and vectors are float32.
+
+    Attributes:
+      bert: gives the `TFBertModel`. A function, so that tf.Module sees none of its weights and checkpoints
+        hold those alone that are tuned.
+      width: of a text vector, H.
+      encode_batch: `encode`, traced once for batches of any size and length.
+
+    Raises:
+      InputError: the folder is no BERT checkpoint, or has fewer layers than asked for.
+    """
+
+    def __init__(self, folder: Path, layers: int | None, precision: str = FULL_PRECISION) -> None:
+        super().__init__(name="language_model")
+        from transformers import BertConfig, TFBertModel
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        config = BertConfig.from_pretrained(folder)
+        if layers is not None and layers > config.num_hidden_layers:
+            raise InputError(
+                f"model.language_model.layers: {layers} asked for, {folder} has {config.num_hidden_layers}"
+            )
+        config.num_hidden_layers = layers or config.num_hidden_layers
+        try:
+            with _policy(precision):
+                bert = TFBertModel.from_pretrained(folder, config=config, add_pooling_layer=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder}: cannot be loaded as a BERT: {error}") from None
+        self.bert = lambda: bert
+        self.width: int = config.hidden_size
+        signature = [tf.TensorSpec([None, None], tf.int32)]
+        self.encode_batch = tf.function(self.encode, input_signature=signature)
+
+    def encode(self, tokens: tf.Tensor, training: bool = False, noise: tf.Tensor | None = None) -> tf.Tensor:
+        """Turns zero-padded token ids `[N, T]` into text vectors `[N, H]` of length 1, zero without text.
+
+        Args:
+          tokens: the token ids.
+          training: whether BERT's own dropout is at work.
+          noise: added to the word embeddings `[N, T, H]`.
+        """
+        mask = tf.cast(tokens > 0, tf.int32)
+        bert = self.bert()
+        words = {"input_ids": tokens}
+        if noise is not None:
+            embeddings = tf.gather(bert.bert.embeddings.weight, tokens) + noise
+            words = {"input_ids": None, "inputs_embeds": tf.cast(embeddings, bert.compute_dtype)}
+        states = bert(**words, attention_mask=mask, training=training).last_hidden_state
+        states = tf.cast(states, tf.float32)
+        weights = tf.cast(mask, states.dtype)[:, :, None]
+        total = tf.reduce_sum(states * weights, 1) / tf.maximum(tf.reduce_sum(weights, 1), 1.0)
+        # An empty text has nothing but its two special tokens, which would mean something, but nothing here.
+        written = tf.reduce_sum(mask, 1, keepdims=True) > SPECIAL_TOKENS
+        return tf.where(written, tf.math.l2_normalize(total, -1), 0.0)
+
+
+@contextlib.contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Layers that are made while the block lasts compute by this policy."""
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
