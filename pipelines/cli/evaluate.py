@@ -18,6 +18,7 @@ from preprocessing.schema import InputError
 if TYPE_CHECKING:
     import grpc
 
+    from pipelines.evaluation.model_version import ModelVersion
     from serving.predictor import Predictor
 
 CALL_SECONDS = 120.0
@@ -50,8 +51,18 @@ def evaluate(
     client_certificate: ClientCertificate = None,
     client_key: ClientKey = None,
     part: Annotated[HeldOutPart, typer.Option("--part", help="What to judge by.")] = HeldOutPart.test,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--require",
+            metavar="REQUIREMENT",
+            help='What must hold, such as `"ndcg@10>=0.1"` or `"ndcg@10[unseen]>0"`; may be given more '
+            "than once.",
+        ),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Also write the numbers here, as JSON.")
+        Path | None,
+        typer.Option("--output", help="A folder for `metrics.json` and `blessing.json`."),
     ] = None,
 ) -> None:
     """Compares a model with simple peers on the same split.
@@ -63,22 +74,33 @@ def evaluate(
     what they leave open is chosen on the validation part. Slices (unseen items, new users, popular and rare
     items, lengths of history) and what the lists are like are shown as well; the JSON holds everything.
 
+    A model is blessed when it holds all that is required; if not, the exit status is 1.
+
     Examples: `tandem evaluate --model runs/shop/model --examples runs/shop/examples`,
-    `tandem evaluate --server localhost:8500 --examples runs/shop/examples --output metrics.json`.
+    `tandem evaluate --server localhost:8500 --examples runs/shop/examples --output evaluation
+    --require "ndcg@10>=0.1"`.
     """
     from pipelines.evaluation.judge import judge
+    from pipelines.evaluation.requirements import Requirement, bless
 
+    requirements = [Requirement.parse(text) for text in require or ()]
     if bool(model) == bool(server):
         raise InputError("give either --model (a folder) or --server (host:port)")
     tls_credentials = credentials(tls, ca_certificate, client_certificate, client_key)
     with (
-        _connected(server, model_name, tls_credentials) if server else _loaded(model) as predictor,
+        _connected(server, model_name, tls_credentials) if server else _loaded(model) as (predictor, version),
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
-        report = judge(predictor, examples, part.value, progress)
-    report.print(Console())
+        report = judge(predictor, examples, part.value, progress, version)
+    console = Console()
+    report.print(console)
+    blessing = bless(report, requirements)
+    blessing.print(console)
     if output is not None:
-        report.write(output)
+        report.write(output / "metrics.json")
+        blessing.write(output)
+    if not blessing.blessed:
+        raise typer.Exit(1)
 
 
 def saved_model_folder(path: str) -> str:
@@ -104,18 +126,32 @@ def saved_model_folder(path: str) -> str:
 
 
 @contextlib.contextmanager
-def _loaded(path: str) -> Iterator[Predictor]:
+def _loaded(path: str) -> Iterator[tuple[Predictor, ModelVersion]]:
+    from pipelines.evaluation.model_version import ModelVersion
     from serving.models.saved_model import LoadedModel
 
-    with contextlib.closing(LoadedModel(saved_model_folder(path))) as model:
-        yield model
+    folder = saved_model_folder(path)
+    with contextlib.closing(LoadedModel(folder)) as model:
+        yield model, ModelVersion.of_folder(folder)
 
 
 @contextlib.contextmanager
 def _connected(
     target: str, model_name: str, tls_credentials: grpc.ChannelCredentials | None
-) -> Iterator[Predictor]:
+) -> Iterator[tuple[Predictor, ModelVersion]]:
+    """A client, and the version it is answered by.
+
+    Raises:
+      InputError: when it is done, another version is served.
+    """
+    from pipelines.evaluation.model_version import ModelVersion
     from serving.client import Client
 
     with Client(target, model_name, CALL_SECONDS, tls_credentials) as client:
-        yield client
+        version = ModelVersion.of_server(client)
+        yield client, version
+        if ModelVersion.of_server(client) != version:
+            raise InputError(
+                f"{target}: began to serve another version than {version.number} while it was judged; "
+                "do it again"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from rich.progress import Progress
 from pipelines.evaluation.answers import catalogue_answers, pair_scores
 from pipelines.evaluation.cases import HeldOut, read_cases, read_ids, read_interactions, with_validation
 from pipelines.evaluation.measures import Metric, auc, label_error
+from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.peers.bias import UserItemBias
 from pipelines.evaluation.peers.peer import Kind, Peer
 from pipelines.evaluation.peers.usual import usual_peers
@@ -29,7 +31,13 @@ LARGEST_TEXTS = 20_000
 """Items whose texts `judge` has the language model read: a minute on two cores."""
 
 
-def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progress) -> Report:
+def judge(
+    predictor: Predictor,
+    examples: Path,
+    part: HeldOut,
+    progress: Progress,
+    version: ModelVersion | None = None,
+) -> Report:
     """Compares a model with the usual peers and, with labels, with user-plus-item biases.
 
     The whole catalogue is ranked, the case's history left out. Of the model only the list that it
@@ -40,6 +48,7 @@ def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progres
       examples: the folder that the model was trained on.
       part: what to judge by.
       progress: where to show how far it is.
+      version: which version the model is, for the record.
 
     Raises:
       InputError: no finished examples, an empty part, or a model that breaks its contract.
@@ -55,7 +64,7 @@ def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progres
     judged += [court.peer(kind) for kind in kinds]
     if court.schema.label:
         judged.append(court.bias())
-    return court.report(judged, texts, [*notes, *left_out])
+    return replace(court.report(judged, texts, [*notes, *left_out]), model=version)
 
 
 class Judge:

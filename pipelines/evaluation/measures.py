@@ -16,6 +16,16 @@ from trainer.metrics import (
     case_reciprocal_rank,
 )
 
+RANKING = ("Recall@10", "Recall@100", "NDCG@10", "MRR")
+"""Of where the targets stand; slices have these too."""
+LABELS = ("RMSE", "AUC")
+"""Of the predicted labels; without labels, of clicks."""
+LISTS = ("Coverage@10", "Gini@10", "Novelty@10", "Similarity@10")
+"""Of what is shown, whatever it hits."""
+INDEX = ("ANN recall@10", "ANN recall@100")
+"""Of how much of an exact search the model's index finds."""
+METRICS = (*RANKING, *LABELS, *LISTS, *INDEX)
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pipelines.evaluation import tables
 from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.peers.peer import Settings, Trial
 from preprocessing.schema import InputError, write_whole
 
@@ -30,7 +31,7 @@ class Row:
 
     Attributes:
       metrics: over all targets, by name.
-      slices: Recall@10 and NDCG@10 of each slice of the targets.
+      slices: the ranking metrics of each slice of the targets.
       ahead: how far the report's first row is ahead of this one, by slice (`all` is one too) and
         metric, both judged by the same draws; empty for the first row itself.
       peer: whether it is a peer.
@@ -54,6 +55,7 @@ class Report:
       notes: what was left out, and why.
       slices: the size of each slice.
       trials: all settings that were tried, by peer.
+      model: which version the first row is; None when nobody said.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Report:
     notes: tuple[str, ...] = ()
     slices: Mapping[str, Slice] = field(default_factory=dict)
     trials: Mapping[str, tuple[Trial, ...]] = field(default_factory=dict)
+    model: ModelVersion | None = None
 
     def write(self, path: Path) -> None:
         """Writes the report as JSON; the file is either whole or not there."""

@@ -10,13 +10,10 @@ import numpy as np
 from pipelines.evaluation import lists
 from pipelines.evaluation.answers import Answers
 from pipelines.evaluation.cases import Cases
-from pipelines.evaluation.measures import Metric, ranking_values
+from pipelines.evaluation.measures import RANKING, Metric, ranking_values
 from pipelines.evaluation.peers.peer import Trial
 from pipelines.evaluation.report import Row, Slice
 from pipelines.evaluation.slices import ALL
-
-SLICED = ("Recall@10", "NDCG@10")
-"""The metrics of slices and of leads."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,7 @@ class Yardstick:
             ahead = {ALL: lead}
             slices = {}
             for name, held in self.slices.items():
-                measured, ahead[name] = self._measure(each.answers, held, rival)
-                slices[name] = {metric: measured[metric] for metric in SLICED}
+                slices[name], ahead[name] = self._measure(each.answers, held, rival)
             metrics = {**metrics, **self._list_metrics(each.answers.top), **each.labels}
             yield Row(each.name, metrics, slices, ahead if rival else {}, each.peer)
 
@@ -92,7 +88,7 @@ class Yardstick:
         if rival is None:
             return Metric.means(values), {}
         theirs = ranking_values(rival.ranks[held], case)
-        lead = Metric.means({name: theirs[name] - values[name] for name in SLICED})
+        lead = Metric.means({name: theirs[name] - values[name] for name in RANKING})
         return Metric.means(values), lead
 
     def _list_metrics(self, top: np.ndarray) -> dict[str, Metric]:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.measures import LISTS, Metric
 from pipelines.evaluation.slices import ALL, ITEM_SLICES, USER_SLICES, WITH_HISTORY
 
 if TYPE_CHECKING:
     from pipelines.evaluation.report import Report, Row
 
 ACCURACY = ("Recall@10", "Recall@100", "NDCG@10", "RMSE", "AUC")
-LISTS = ("Coverage@10", "Gini@10", "Novelty@10", "Similarity@10")
 SLICED = "Recall@10"
-"""The metric of the slices that is printed; the JSON holds NDCG@10 too."""
+"""The metric of the slices that is printed; the JSON holds the others too."""
 LOWER_IS_BETTER = ("RMSE",)
 LEAD_METRICS = ("NDCG@10", "Recall@10")
 LEAD_SLICES = (ALL, "unseen items")

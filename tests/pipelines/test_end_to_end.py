@@ -12,6 +12,8 @@ import tensorflow as tf
 import yaml
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from pipelines.evaluation.requirements import Blessing
+from preprocessing.schema import folder_digest
 from serving.client import Client
 
 
@@ -127,14 +129,36 @@ def test_the_server_and_the_saved_model_are_judged_alike(tandem, server, finishe
     folder, _ = finished_run
     reports = []
     for source in (("--model", folder / "model"), ("--server", server)):
-        path = tmp_path / f"{source[0][2:]}.json"
-        tandem("evaluate", *source, "--examples", folder / "examples", "--output", path)
-        reports.append(json.loads(path.read_text())["rows"])
+        output = tmp_path / source[0][2:]
+        command = ("evaluate", *source, "--examples", folder / "examples", "--output", output)
+        tandem(*command, "--require", "ndcg@10>0.02")
+        reports.append(json.loads((output / "metrics.json").read_text())["rows"])
+        blessing = Blessing.read(output)
+        assert blessing.blessed
+        assert blessing.model is not None and blessing.model.number == 1
     for one, other in zip(*reports, strict=True):
         assert one["model"] == other["model"]
         for name, metric in one["metrics"].items():
             assert metric["value"] == pytest.approx(other["metrics"][name]["value"], abs=1e-6)
     assert reports[0] == json.loads((folder / "evaluation" / "metrics.json").read_text())["rows"]
+
+
+def test_a_model_that_lacks_what_is_required_is_not_blessed(tandem, finished_run, tmp_path):
+    folder, _ = finished_run
+    command = ("evaluate", "--model", folder / "model", "--examples", folder / "examples")
+    requirements = ("--require", "ndcg@10>0.02", "--require", "recall@10[head]>1")
+    output, _ = tandem(*command, *requirements, "--output", tmp_path, status=1)
+    assert re.search(
+        r"ndcg@10>0.02: 0\.\d{4}, holds\nrecall@10\[head\]>1: [01]\.\d{4}, does not hold", output
+    )
+    blessing = Blessing.read(tmp_path)
+    assert [finding.holds for finding in blessing.findings] == [True, False]
+    assert blessing.model.digest == folder_digest(folder / "model" / "1")
+
+
+def test_a_requirement_that_cannot_be_is_told_at_once(tandem, tmp_path):
+    _, errors = tandem("evaluate", "--model", "m", "--examples", "e", "--require", "ndcg@5>0", status=2)
+    assert "no metric 'ndcg@5'; there are Recall@10, Recall@100, NDCG@10" in errors
 
 
 def _digests(folder):
