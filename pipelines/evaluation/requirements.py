@@ -13,13 +13,15 @@ import pydantic
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines.evaluation.measures import METRICS, RANKING
+from pipelines.evaluation.measures import INDEX, LABELS, METRICS, RANKING
 from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.report import Report
 from pipelines.evaluation.slices import ALL, SLICES
 from preprocessing.schema import Document, InputError, write_whole
 
 BLESSING_FILE = "blessing.json"
+JUDGED = (*METRICS, *INDEX)
+SLICED = (*RANKING, *LABELS)
 COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 FORM = re.compile(r"\s*([^\[\]<>=]+?)\s*(?:\[([^\[\]]*)\])?\s*([<>]=?)\s*([^\s<>=]+)\s*")
 EXAMPLES = '"ndcg@10>=0.1" or "ndcg@10[unseen]>0"'
@@ -59,9 +61,9 @@ class Requirement:
                 f"{', '.join(COMPARISONS)} and a number, such as {EXAMPLES}"
             )
         name, part, comparison, number = match.groups()
-        metric = _find(name, METRICS, text, "metric")
-        if part is not None and metric not in RANKING:
-            raise InputError(f"requirement {text!r}: slices have {', '.join(RANKING)} alone, not {metric}")
+        metric = _find(name, JUDGED, text, "metric")
+        if part is not None and metric not in SLICED:
+            raise InputError(f"requirement {text!r}: slices have {', '.join(SLICED)} alone, not {metric}")
         return cls(
             text=text,
             metric=metric,
@@ -77,7 +79,8 @@ class Requirement:
           InputError: the report does not have the metric or the slice.
         """
         row = report.rows[0]
-        parts = {ALL: row.metrics, **row.slices}
+        index = report.serving[row.model].index if row.model in report.serving else {}
+        parts = {ALL: {**row.metrics, **index}, **row.slices}
         if self.part not in parts:
             raise InputError(
                 f"requirement {self.text!r}: the {report.part} part holds no target of the slice "

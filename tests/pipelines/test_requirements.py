@@ -59,7 +59,7 @@ def test_a_requirement_is_read(text: str, parsed: tuple[str, str, str, float]) -
         ("ndgc@10>0.1", r"no metric 'ndgc@10'; there are Recall@10, Recall@100, NDCG@10, MRR, RMSE, AUC"),
         ("ndcg@10[old]>0", "no slice 'old'; there are unseen items, seen items, head, torso, tail"),
         ("ndcg@10[]>0", "no slice ''"),
-        ("rmse[unseen]<1", "slices have Recall@10, Recall@100, NDCG@10, MRR alone, not RMSE"),
+        ("gini@10[new]<1", "slices have Recall@10, Recall@100, NDCG@10, MRR, RMSE, AUC alone, not Gini@10"),
         ("ndcg@10>a", "'a' is no number"),
         ("ndcg@10>nan", "'nan' is no number"),
         ("ndcg@10<inf", "'inf' is no number"),
