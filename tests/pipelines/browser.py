@@ -20,7 +20,13 @@ import pytest
 from PIL import Image
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+)
 SECTIONS = """JSON.stringify({
   width: document.documentElement.scrollWidth,
   text: document.body.innerText,

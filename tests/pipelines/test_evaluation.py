@@ -28,12 +28,14 @@ from pipelines.evaluation.cases import (
     read_interactions,
     with_validation,
 )
-from pipelines.evaluation.judge import Judge, judge
+from pipelines.evaluation.judge import Baseline, Judge, judge
 from pipelines.evaluation.measures import Metric, Samples
+from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.peers.popularity import Popularity, popularity
 from pipelines.evaluation.questions import Questions, draw_others
 from pipelines.evaluation.report import Report
 from pipelines.evaluation.requests import Requests
+from pipelines.evaluation.slices import ALL
 from preprocessing.schema import RESERVED, Entity, InputError, Label, Schema, write_vocabulary
 from preprocessing.schema.examples import serialize
 
@@ -309,6 +311,31 @@ def test_a_report_fits_a_terminal(report: Report) -> None:
     assert "groceries, temporal split, test part: 3 cases, 4 targets" in output.getvalue()
     assert "…" not in output.getvalue()
     assert "NDCG@10: Tandem - " in output.getvalue()
+
+
+def test_a_baseline_is_a_row_of_its_own_and_a_table_that_fits_a_terminal(examples: Path) -> None:
+    model, other = (
+        TableModel(dict(zip(ITEMS, scores, strict=True)))
+        for scores in ([3.0, 3.0, 1.0, 1.0, 4.0, 1.0], [1.0, 1.0, 1.0, 5.0, 2.0, 1.0])
+    )
+    version, rival = ModelVersion("a", 1), ModelVersion("b", 2)
+    progress = Progress(disable=True)
+    report = judge(model, examples, "test", progress, version, Baseline(other, rival))
+    assert (report.model, report.baseline) == (version, rival)
+    assert [row.model for row in report.rows[:3]] == ["Tandem", "Baseline", "Tandem, retrieval"]
+    tandem, baseline = report.rows[:2]
+    assert report.baseline_row is baseline
+    for part, metrics in ((ALL, tandem.metrics), *tandem.slices.items()):
+        theirs = baseline.metrics if part == ALL else baseline.slices[part]
+        assert baseline.ahead[part].keys() == {"Recall@10", "Recall@100", "NDCG@10", "MRR", "RMSE"}
+        for name, lead in baseline.ahead[part].items():
+            assert lead.value == pytest.approx(metrics[name].value - theirs[name].value)
+            assert lead.low <= lead.value <= lead.high
+    assert set(report.serving) == {"Tandem", "Baseline"}
+    report.print(Console(file=(output := io.StringIO()), width=80))
+    assert "Tandem less Baseline" in output.getvalue()
+    assert "…" not in output.getvalue()
+    assert "Baseline: ANN recall@10 1.0000" in output.getvalue()
 
 
 def test_slices_of_the_report(report: Report) -> None:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-WIDTH = 5.0
+WIDTH = 4.4
 """Inches, 72 units of the picture each: a column of the page, or the whole of a telephone."""
 
 

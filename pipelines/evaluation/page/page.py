@@ -89,6 +89,7 @@ def _pictures(report: Report, curves: Curves | None) -> dict[str, list[Markup]]:
         drawn["training"] = [
             canvas.picture(2.5, partial(charts.curve, values=values, curves=curves))
             for values in (curves.quality, curves.loss)
+            if values
         ]
     return drawn
 
