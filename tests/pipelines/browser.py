@@ -25,6 +25,7 @@ FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
+    "--hide-scrollbars",
     "--remote-debugging-port=0",
 )
 SECTIONS = """JSON.stringify({
