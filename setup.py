@@ -18,7 +18,7 @@ def version() -> str:
     raise RuntimeError("pipelines/__init__.py holds no __version__")
 
 
-BENCH = ["implicit>=0.7", "matplotlib>=3.8", "threadpoolctl>=3"]
+BENCH = ["implicit>=0.7", "threadpoolctl>=3"]
 
 setup(
     name="tandem-recommender",
@@ -30,6 +30,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
+    package_data={"pipelines.evaluation.page": ["report.css", "report.html.jinja"]},
     install_requires=[
         "aiohttp>=3.10,<4",
         "apache-beam[tfrecord]>=2.77,<3",
@@ -38,6 +39,9 @@ setup(
         "grpcio-health-checking>=1.70",
         "grpcio-reflection>=1.70",
         "huggingface-hub>=0.30,<1",
+        "jinja2>=3.1",
+        "markupsafe>=2.1",
+        "matplotlib>=3.8",
         "numpy>=1.26",
         "orjson>=3.10.4,<4",
         "platformdirs>=4",

@@ -21,7 +21,7 @@ import typer
 # Python puts the script's folder on the path, and this one's packages stand beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-NEEDED = ("implicit", "matplotlib", "threadpoolctl")
+NEEDED = ("implicit", "threadpoolctl")
 
 
 class HeldOutPart(str, Enum):

@@ -27,7 +27,7 @@ def draw(report: Report, path: Path) -> None:
 
     Bars are means, lines their 95% bootstrap intervals. The file is either whole or not there.
     """
-    rows = [row for row in report.rows if row.slices]
+    rows = [row for row in report.rows if row.ranks]
     panels: list[Panel] = [
         ("NDCG@10", lambda row: row.metrics["NDCG@10"]),
         ("Recall@10", lambda row: row.metrics["Recall@10"]),

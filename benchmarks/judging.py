@@ -31,10 +31,12 @@ from serving.predictor import Predictor
 ROOT = Path(__file__).resolve().parents[1]
 JUDGING = (
     "pipelines/evaluation/answers.py",
+    "pipelines/evaluation/calibration.py",
     "pipelines/evaluation/cases.py",
     "pipelines/evaluation/measures.py",
     "pipelines/evaluation/peers/*.py",
     "pipelines/evaluation/questions.py",
+    "pipelines/evaluation/requests.py",
     "pipelines/evaluation/tuning.py",
     "benchmarks/peers/*.py",
     "trainer/metrics.py",

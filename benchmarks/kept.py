@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 
 from pipelines.evaluation.answers import Answers
-from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.calibration import Bin
 from pipelines.evaluation.peers.peer import Trial
 from pipelines.evaluation.rows import Judged
 from preprocessing.schema import write_whole
+
+LABEL = "label "
+"""What the names of arrays of labels begin with."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,14 @@ class Kept:
         details = {
             "key": key,
             "name": judged.name,
-            "labels": {name: asdict(metric) for name, metric in judged.labels.items()},
             "peer": judged.peer,
             "trials": [asdict(trial) for trial in judged.trials],
             "choice": asdict(judged.choice) if judged.choice else None,
+            "calibration": [asdict(bin) for bin in judged.calibration],
             "seconds": self.seconds,
         }
         arrays: dict[str, Any] = {"details": np.array(json.dumps(details))}
+        arrays |= {f"{LABEL}{name}": values for name, values in judged.labels.items()}
         if judged.answers is not None:
             arrays |= {"ranks": judged.answers.ranks, "top": judged.answers.top}
         content = io.BytesIO()
@@ -53,15 +58,19 @@ class Kept:
         with np.load(path) as arrays:
             details = json.loads(str(arrays["details"]))
             answers = Answers(arrays["ranks"], arrays["top"]) if "ranks" in arrays else None
+            labels = {
+                name.removeprefix(LABEL): arrays[name] for name in arrays.files if name.startswith(LABEL)
+            }
         if details["key"] != key:
             return None
         judged = Judged(
             name=details["name"],
             answers=answers,
-            labels={name: Metric(**metric) for name, metric in details["labels"].items()},
+            labels=labels,
             peer=details["peer"],
             trials=tuple(_trial(trial) for trial in details["trials"]),
             choice=_trial(details["choice"]) if details["choice"] else None,
+            calibration=pydantic.TypeAdapter(tuple[Bin, ...]).validate_python(details["calibration"]),
         )
         return cls(judged, details["seconds"])
 

@@ -17,7 +17,10 @@ from rich.table import Table
 from pipelines import steps
 from pipelines.config import RunConfig
 from pipelines.evaluation.judge import judge
+from pipelines.evaluation.model_version import ModelVersion
+from pipelines.evaluation.output import write_evaluation
 from pipelines.evaluation.report import Report
+from pipelines.evaluation.requirements import bless
 from pipelines.local_server import local_server
 from pipelines.recommendations import ask, show
 from pipelines.statistics_table import show_statistics
@@ -136,12 +139,13 @@ class Run:
 
     def _evaluate(self) -> None:
         versions = find_versions(str(self._model))
+        newest = versions[max(versions)]
         with (
-            contextlib.closing(LoadedModel(versions[max(versions)])) as model,
+            contextlib.closing(LoadedModel(newest)) as model,
             Bars(console=self._console, transient=True) as bars,
         ):
-            report = judge(model, self._examples, "test", bars)
-        report.write(self._metrics)
+            report = judge(model, self._examples, "test", bars, ModelVersion.of_folder(newest))
+        write_evaluation(self._metrics.parent, report, bless(report, ()))
 
     def _show_metrics(self) -> None:
         Report.read(self._metrics).print(self._console)

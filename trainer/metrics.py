@@ -89,18 +89,6 @@ def case_reciprocal_rank(ranks: np.ndarray, cases: np.ndarray) -> Floats:
     return reciprocal_rank(best)
 
 
-def bootstrap_interval(
-    values: np.ndarray,
-    weights: np.ndarray | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """The percentile bootstrap interval of the weighted mean of `[C]` values; see `bootstrap_intervals`."""
-    low, high = bootstrap_intervals(np.asarray(values)[:, None], weights, confidence, resamples, seed)[0]
-    return float(low), float(high)
-
-
 def bootstrap_intervals(
     values: np.ndarray,
     weights: np.ndarray | None = None,
@@ -108,20 +96,39 @@ def bootstrap_intervals(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Floats:
-    """The percentile bootstrap interval of each column's weighted mean; cases are drawn, never parts of one.
+    """The percentile bootstrap interval of each column's weighted mean; see `resampled_means`.
 
-    Every column is judged by the same draws, so the interval of a column of differences is a paired one.
+    Returns:
+      `[M, 2]`, the lower and the upper ends.
+    """
+    return percentile_intervals(resampled_means(values, weights, resamples, seed), confidence)
+
+
+def percentile_intervals(resampled: np.ndarray, confidence: float = 0.95) -> Floats:
+    """What holds the given share of each column's values `[R, M]`, as much left out below as above.
+
+    Returns:
+      `[M, 2]`, the lower and the upper ends.
+    """
+    return np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).T
+
+
+def resampled_means(
+    values: np.ndarray, weights: np.ndarray | None = None, resamples: int = 1000, seed: int = 0
+) -> Floats:
+    """Each column's weighted mean over bootstrap resamples; cases are drawn, never parts of one.
+
+    Every column is judged by the same draws, so what is made of two columns is a paired comparison.
     Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 1979.
 
     Args:
       values: `[C, M]`, one row a case, at least one.
       weights: `[C]`, positive, for example a case's number of targets; all the same when not given.
-      confidence: the share of resampled means that the interval holds.
       resamples: how often C cases are drawn with replacement.
-      seed: the same seed gives the same interval.
+      seed: the same seed gives the same draws.
 
     Returns:
-      `[M, 2]`, the lower and the upper ends.
+      `[R, M]`.
     """
     generator = np.random.default_rng(seed)
     cases = len(values)
@@ -133,4 +140,4 @@ def bootstrap_intervals(
         drawn = np.bincount(generator.integers(cases, size=cases), minlength=cases)
         *sums, weight = drawn @ weighted
         resample[:] = np.array(sums) / weight
-    return np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).T
+    return means

@@ -24,7 +24,7 @@ def run(
     same command goes on; training from its last whole epoch.
 
     The run folder then holds `examples/`, `training/` (with TensorBoard logs), `model/<version>/` (the
-    SavedModel), `evaluation/metrics.json` and `server.log`.
+    SavedModel), `evaluation/` (with `report.html`) and `server.log`.
 
     Example: `tandem run --config configs/movielens-100k.yaml`.
     """

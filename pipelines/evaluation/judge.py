@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress
 
 from pipelines.evaluation.answers import catalogue_answers, pair_scores
+from pipelines.evaluation.calibration import Bin, calibration
 from pipelines.evaluation.cases import HeldOut, read_cases, read_ids, read_interactions, with_validation
-from pipelines.evaluation.measures import Metric, auc, label_error
+from pipelines.evaluation.exposure import exposure
+from pipelines.evaluation.index_recall import index_recall
+from pipelines.evaluation.latency import latency
+from pipelines.evaluation.measures import Metric, wins
+from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.peers.bias import UserItemBias
 from pipelines.evaluation.peers.peer import Kind, Peer
 from pipelines.evaluation.peers.usual import usual_peers
-from pipelines.evaluation.questions import Questions, draw_others
-from pipelines.evaluation.report import Report
+from pipelines.evaluation.people import Person, people
+from pipelines.evaluation.questions import Pairs, Questions, draw_others
+from pipelines.evaluation.report import BASELINE, Report, Serving
+from pipelines.evaluation.requests import Requests
 from pipelines.evaluation.rows import Judged, Yardstick
-from pipelines.evaluation.slices import slices
+from pipelines.evaluation.slices import ITEM_SLICES, USER_SLICES, slices
 from pipelines.evaluation.texts import read_texts
 from pipelines.evaluation.tuning import refit, tune, tune_bias
 from preprocessing.schema import PADDING, RESERVED, InputError, Schema
@@ -29,7 +37,22 @@ LARGEST_TEXTS = 20_000
 """Items whose texts `judge` has the language model read: a minute on two cores."""
 
 
-def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progress) -> Report:
+@dataclass(frozen=True)
+class Baseline:
+    """Another model, with which the judged one is compared case by case."""
+
+    predictor: Predictor
+    version: ModelVersion | None = None
+
+
+def judge(
+    predictor: Predictor,
+    examples: Path,
+    part: HeldOut,
+    progress: Progress,
+    version: ModelVersion | None = None,
+    baseline: Baseline | None = None,
+) -> Report:
     """Compares a model with the usual peers and, with labels, with user-plus-item biases.
 
     The whole catalogue is ranked, the case's history left out. Of the model only the list that it
@@ -40,12 +63,19 @@ def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progres
       examples: the folder that the model was trained on.
       part: what to judge by.
       progress: where to show how far it is.
+      version: which version the model is, for the record.
+      baseline: another model of the same examples.
 
     Raises:
       InputError: no finished examples, an empty part, or a model that breaks its contract.
     """
     court = Judge(examples, part, progress)
-    judged = [court.model("Tandem", predictor), court.retrieval("Tandem, retrieval", predictor)]
+    judged = [court.model("Tandem", predictor)]
+    serving = {"Tandem": court.serving(predictor)}
+    if baseline is not None:
+        judged.append(court.model(BASELINE, baseline.predictor))
+        serving[BASELINE] = court.serving(baseline.predictor)
+    judged.append(court.retrieval("Tandem, retrieval", predictor))
     texts, notes = None, []
     if court.schema.items.text and court.schema.items.size <= LARGEST_TEXTS:
         texts = read_texts(examples, court.schema, progress)
@@ -55,7 +85,13 @@ def judge(predictor: Predictor, examples: Path, part: HeldOut, progress: Progres
     judged += [court.peer(kind) for kind in kinds]
     if court.schema.label:
         judged.append(court.bias())
-    return court.report(judged, texts, [*notes, *left_out])
+    return replace(
+        court.report(judged, texts, [*notes, *left_out]),
+        model=version,
+        baseline=baseline.version if baseline else None,
+        serving=serving,
+        people=court.people(predictor),
+    )
 
 
 class Judge:
@@ -84,8 +120,10 @@ class Judge:
         self.cases = read_cases(examples, self.schema, part)
         self._validation = read_cases(examples, self.schema, "validation")
         self._item_ids = read_ids(examples, self.schema.items)
-        self._user_ids = read_ids(examples, self.schema.users)
-        self._drawn = draw_others(self.cases, self.items)
+        self._requests = Requests(self.cases, self._item_ids, read_ids(examples, self.schema.users))
+        self._item_counts = self._earlier.item_counts(self.items)
+        user_counts = np.bincount(self._earlier.user, minlength=self.users)
+        self._slices = slices(self.cases, self._item_counts, user_counts)
         self._examples = examples
         self._part = part
         self._progress = progress
@@ -103,12 +141,39 @@ class Judge:
         """
         self._check_catalogue(predictor)
         asked = self._questions(predictor)
-        return Judged(name, asked.answers("serving_default"), asked.label_metric())
+        answers = asked.answers("serving_default")
+        if self.cases.label is None:
+            pairs = asked.pairs(("score", "rating"))
+            labels = {"AUC": wins(pairs.wanted["score"], pairs.other["score"])}
+            bins = self._click_calibration(pairs)
+        else:
+            predicted = asked.pairs(("rating",)).wanted["rating"]
+            labels = {"RMSE": np.square(predicted - self.cases.label)}
+            bins = calibration(predicted, self.cases.label, self.cases.case)
+        return Judged(name, answers, labels, calibration=bins)
 
     def retrieval(self, name: str, predictor: Predictor) -> Judged:
         """Judges a model's candidates before ranking, which have no opinion about labels."""
         asked = self._questions(predictor)
-        return Judged(name, asked.answers("retrieve"), {} if self.schema.label else asked.auc("retrieved"))
+        labels = {}
+        if self.schema.label is None:
+            pairs = asked.pairs(("retrieved",))
+            labels = {"AUC": wins(pairs.wanted["retrieved"], pairs.other["retrieved"])}
+        return Judged(name, asked.answers("retrieve"), labels)
+
+    def serving(self, predictor: Predictor) -> Serving:
+        """Measures a model's index and how long it takes to answer."""
+        found = index_recall(predictor, self._requests, self.items, self._progress)
+        return Serving(
+            index=Metric.means(found) if found else {},
+            users=max(map(len, found.values()), default=0),
+            latency=latency(predictor, self._requests, self._progress),
+        )
+
+    def people(self, predictor: Predictor) -> tuple[Person, ...]:
+        """Asks a model about a few people: one of each slice of users, then of items."""
+        names = [name for name in (*USER_SLICES, *ITEM_SLICES) if name in self._slices]
+        return people(predictor, self._requests, {name: self._slices[name] for name in names})
 
     def peer(self, kind: Kind) -> Judged:
         """Tunes a peer on the validation part and judges the best of its kind."""
@@ -120,7 +185,7 @@ class Judge:
         if self._part == "test":
             peer = refit(tuned, kind, self._earlier, self.items)
         answers = catalogue_answers(peer, self.cases, self.items)
-        labels = {} if self.schema.label else self._auc(peer)
+        labels = {} if self.schema.label else {"AUC": self._wins(peer)}
         return Judged(kind.name, answers, labels, peer=True, trials=tuned.trials, choice=tuned.best)
 
     def bias(self) -> Judged:
@@ -133,8 +198,8 @@ class Judge:
             bias = UserItemBias.fit(self._earlier, self.users, self.items, bias.strength)
         predicted = bias.predict(self.cases.user[self.cases.case], self.cases.target)
         # The model's ratings are kept within the range of the labels, so the peer's are as well.
-        error = label_error(np.clip(predicted, label.minimum, label.maximum), self.cases)
-        return Judged("user + item bias", None, error, peer=True, trials=trials, choice=best)
+        error = np.square(np.clip(predicted, label.minimum, label.maximum) - self.cases.label)
+        return Judged("user + item bias", None, {"RMSE": error}, peer=True, trials=trials, choice=best)
 
     def report(self, judged: Sequence[Judged], texts: np.ndarray | None, notes: Sequence[str]) -> Report:
         """Puts them side by side; the first is whom the others are compared with.
@@ -145,14 +210,12 @@ class Judge:
           notes: what was left out, and why.
         """
         known = self._earlier.matrix(self.users, self.items)
-        item_counts = self._earlier.item_counts(self.items)
-        held = slices(self.cases, item_counts, np.bincount(self._earlier.user, minlength=self.users))
         yardstick = Yardstick(
             cases=self.cases,
             items=self.items,
             users=int((np.diff(known.indptr) > 0).sum()),
             item_users=np.asarray(known.sum(axis=0)).ravel(),
-            slices=held,
+            slices=self._slices,
             texts=texts,
         )
         if self.cases.repeats:
@@ -168,14 +231,27 @@ class Judge:
             notes=tuple(notes),
             slices=yardstick.sizes(),
             trials={each.name: each.trials for each in judged if each.trials},
+            exposure=exposure(
+                self._item_counts,
+                self.cases.target,
+                {each.name: each.answers.top for each in judged if each.answers},
+            ),
         )
 
     def _questions(self, predictor: Predictor) -> Questions:
-        return Questions(predictor, self.cases, self._item_ids, self._user_ids, self._progress)
+        return Questions(predictor, self._requests, self._progress)
 
-    def _auc(self, peer: Peer) -> dict[str, Metric]:
-        wanted, other = pair_scores(peer, self.cases, self.items, self._drawn)
-        return auc(wanted, np.where(self._drawn == PADDING, wanted, other), self.cases)
+    def _wins(self, peer: Peer) -> np.ndarray:
+        drawn = draw_others(self.cases, self.items)
+        wanted, other = pair_scores(peer, self.cases, self.items, drawn)
+        return wins(wanted, np.where(drawn == PADDING, wanted, other))
+
+    def _click_calibration(self, pairs: Pairs) -> tuple[Bin, ...]:
+        """Of the probability of a click, which is learned against one random item for each."""
+        held = pairs.drawn
+        wanted, other = pairs.wanted["rating"][held], pairs.other["rating"][held]
+        observed = np.repeat([1.0, 0.0], len(wanted))
+        return calibration(np.concatenate([wanted, other]), observed, np.tile(self.cases.case[held], 2))
 
     def _check_catalogue(self, predictor: Predictor) -> None:
         """Refuses a model of other examples, which would answer with items that are no targets here."""

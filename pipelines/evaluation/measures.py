@@ -7,14 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.evaluation.cases import Cases
 from trainer.metrics import (
-    bootstrap_interval,
     bootstrap_intervals,
     case_ndcg_at,
     case_recall_at,
     case_reciprocal_rank,
+    percentile_intervals,
+    resampled_means,
 )
+
+RANKING = ("Recall@10", "Recall@100", "NDCG@10", "MRR")
+"""Of where the targets stand; slices have these too."""
+LABELS = ("RMSE", "AUC")
+"""Of the predicted labels; without labels, of clicks."""
+LISTS = ("Coverage@10", "Gini@10", "Novelty@10", "Similarity@10")
+"""Of what is shown, whatever it hits."""
+METRICS = (*RANKING, *LABELS, *LISTS)
+"""All that models and peers are judged by alike."""
+INDEX = ("ANN recall@10", "ANN recall@100")
+"""Of how much of an exact search the model's index finds."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +51,15 @@ class Metric:
             for name, mean, (low, high) in zip(values, means, intervals, strict=True)
         }
 
-    @classmethod
-    def over_targets(cls, values: np.ndarray, cases: Cases) -> Metric:
-        """The mean of one value a target, where a case's targets are drawn together."""
-        counts = np.bincount(cases.case)
-        means = np.bincount(cases.case, values) / counts
-        return cls(float(np.average(means, weights=counts)), *bootstrap_interval(means, counts))
-
-    def root(self) -> Metric:
-        """The square root of all three."""
-        low, high = (None if end is None else end**0.5 for end in (self.low, self.high))
-        return Metric(self.value**0.5, low, high)
-
     @property
     def margin(self) -> float | None:
         """Half the width of the interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval excludes 0, which for a difference says that it is no matter of luck."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 def ranking_values(ranks: np.ndarray, case: np.ndarray) -> dict[str, np.ndarray]:
@@ -73,17 +77,57 @@ def ranking_values(ranks: np.ndarray, case: np.ndarray) -> dict[str, np.ndarray]
     }
 
 
-def auc(wanted: np.ndarray, other: np.ndarray, cases: Cases) -> dict[str, Metric]:
-    """How often a target `[T]` scores higher than the item it is compared with; ties count half."""
-    return {"AUC": Metric.over_targets((wanted > other) + (wanted == other) / 2, cases)}
+@dataclass(frozen=True)
+class Samples:
+    """One metric of several models over the same cases, and over the same bootstrap resamples of them.
 
-
-def label_error(predicted: np.ndarray, cases: Cases) -> dict[str, Metric]:
-    """RMSE of the predicted labels `[T]`, each target counted once.
-
-    Raises:
-      ValueError: the cases have no labels.
+    Attributes:
+      values: `[M]`, of each model.
+      resampled: `[R, M]`.
     """
-    if cases.label is None:
-        raise ValueError("an error of labels needs labels")
-    return {"RMSE": Metric.over_targets(np.square(predicted - cases.label), cases).root()}
+
+    values: np.ndarray
+    resampled: np.ndarray
+
+    @classmethod
+    def of_cases(cls, values: Mapping[str, np.ndarray]) -> dict[str, Samples]:
+        """The mean of each metric, which has one value a case and model `[C, M]`."""
+        columns = np.hstack(list(values.values()))
+        means, resampled = columns.mean(axis=0), resampled_means(columns)
+        models = columns.shape[1] // len(values)
+        return {
+            name: cls(means[begin : begin + models], resampled[:, begin : begin + models])
+            for name, begin in zip(values, range(0, columns.shape[1], models), strict=True)
+        }
+
+    @classmethod
+    def of_targets(cls, metric: str, values: np.ndarray, case: np.ndarray) -> Samples:
+        """A metric that has one value a target; a case's targets are drawn together.
+
+        Args:
+          metric: `RMSE` is the root of the mean of squared errors, any other the mean.
+          values: `[T, M]`.
+          case: `[T]`, which case a target belongs to.
+        """
+        _, case, counts = np.unique(case, return_inverse=True, return_counts=True)
+        means = np.column_stack([np.bincount(case, column) for column in values.T]) / counts[:, None]
+        finish = np.sqrt if metric == "RMSE" else np.positive
+        return cls(finish(np.average(means, axis=0, weights=counts)), finish(resampled_means(means, counts)))
+
+    def metrics(self) -> list[Metric]:
+        """The metric of each model."""
+        return _metrics(self.values, self.resampled)
+
+    def leads(self) -> list[Metric]:
+        """The first model's value less that of each, a paired comparison."""
+        return _metrics(self.values[0] - self.values, self.resampled[:, :1] - self.resampled)
+
+
+def wins(wanted: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """1 where a target `[T]` scores higher than the item it is compared with, a half where it ties."""
+    return (wanted > other) + (wanted == other) / 2
+
+
+def _metrics(values: np.ndarray, resampled: np.ndarray) -> list[Metric]:
+    intervals = percentile_intervals(resampled).tolist()
+    return [Metric(value, low, high) for value, (low, high) in zip(values.tolist(), intervals, strict=True)]

@@ -1,15 +1,16 @@
-"""Asks a model about cases through its signatures alone, as any client could."""
+"""Asks a model about all cases through its signatures alone, as any client could."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from rich.progress import Progress
 
 from pipelines.evaluation.answers import SHOWN, Answers
 from pipelines.evaluation.cases import Cases
-from pipelines.evaluation.measures import Metric, auc, label_error
+from pipelines.evaluation.requests import Inputs, Requests
 from preprocessing.schema import PADDING, RESERVED, InputError
 from serving.predictor import Predictor
 from trainer.metrics import target_ranks
@@ -17,30 +18,27 @@ from trainer.metrics import target_ranks
 BATCH = 128
 
 
-class Questions:
-    """Asks a model about cases, some at a time.
+@dataclass(frozen=True)
+class Pairs:
+    """What `rank` says of each target, and of an item that the user has nothing to do with.
 
-    A user whose history is empty at the cut is asked for as nobody (`""`): the exported model knows
-    the user's whole history, the held-out items included, and falls back on it.
-
-    Args:
-      item_ids, user_ids: raw ids by index, `b""` for the reserved ones.
+    Attributes:
+      wanted, other: an output's values `[T]` by its name.
+      drawn: `[T]`, whether there is such an item; without one, `other` is `wanted`.
     """
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        cases: Cases,
-        item_ids: np.ndarray,
-        user_ids: np.ndarray,
-        progress: Progress,
-    ) -> None:
+    wanted: dict[str, np.ndarray]
+    other: dict[str, np.ndarray]
+    drawn: np.ndarray
+
+
+class Questions:
+    """Asks a model about cases, some at a time."""
+
+    def __init__(self, predictor: Predictor, requests: Requests, progress: Progress) -> None:
         self._predictor = predictor
-        self._cases = cases
-        self._item_ids = item_ids
-        self._index = {name: index for index, name in enumerate(item_ids[RESERVED:], RESERVED)}
-        self._index[b""] = PADDING
-        self._user_ids = user_ids
+        self._requests = requests
+        self._cases = requests.cases
         self._progress = progress
 
     def answers(self, signature: str) -> Answers:
@@ -52,40 +50,28 @@ class Questions:
         ranks = np.full(len(self._cases.target), np.inf)
         top = np.full((len(self._cases), SHOWN), PADDING)
         for rows, targets in self._batches(signature):
-            inputs = self._user(rows)
-            inputs["exclude"] = inputs["history"]
+            inputs = self._requests.listing(range(rows.start, rows.stop))
             answer = self._predictor.predict(signature, inputs, ("item_id", "score"))
             self._check(signature, answer["item_id"], inputs)
             row = self._cases.case[targets] - rows.start
-            wanted = self._item_ids[self._cases.target[targets]]
+            wanted = self._requests.item_ids[self._cases.target[targets]]
             listed = answer["item_id"][row]
             found = listed == wanted[:, None]
             place = target_ranks(answer["score"][row], found.argmax(axis=1), listed == b"")
             ranks[targets] = np.where(found.any(axis=1), place, np.inf)
             first = answer["item_id"][:, :SHOWN]
-            top[rows, : first.shape[1]] = [[self._index[name] for name in names] for names in first]
+            top[rows, : first.shape[1]] = self._requests.index(first)
         return Answers(ranks, top)
 
-    def label_metric(self) -> dict[str, Metric]:
-        """RMSE of the predicted labels, or without labels the AUC of the serving score."""
-        if self._cases.label is None:
-            return self.auc("score")
-        wanted, _, _ = self._pairs("rating")
-        return label_error(wanted, self._cases)
+    def pairs(self, outputs: Sequence[str]) -> Pairs:
+        """Asks `rank` for each target and for one item that is drawn for it, always the same one.
 
-    def auc(self, output: str) -> dict[str, Metric]:
-        """The AUC of an output of `rank`.
-
-        It compares each target with one item that is drawn uniformly among those the user has nothing to
-        do with, always the same ones; ties count half, and so does a user who knows all.
+        It is drawn uniformly among those in neither the case's history nor its targets.
         """
-        wanted, other, drawn = self._pairs(output)
-        return auc(wanted, np.where(drawn == PADDING, wanted, other), self._cases)
-
-    def _pairs(self, output: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """An output of `rank` for each target `[T]` and for an item drawn for it, and which that is."""
-        wanted, other = np.zeros(len(self._cases.target)), np.zeros(len(self._cases.target))
-        drawn = draw_others(self._cases, len(self._item_ids))
+        count = len(self._cases.target)
+        wanted, other = ({name: np.zeros(count) for name in outputs} for _ in range(2))
+        drawn = draw_others(self._cases, len(self._requests.item_ids))
+        compared = np.where(drawn == PADDING, self._cases.target, drawn)
         for rows, targets in self._batches("rank"):
             # Each case's targets stand in a row of their own, then the drawn items in the same places.
             case = self._cases.case[targets] - rows.start
@@ -93,11 +79,14 @@ class Questions:
             width = int(place.max(initial=-1)) + 1
             candidates = np.zeros((rows.stop - rows.start, 2 * width), np.int64)
             candidates[case, place] = self._cases.target[targets]
-            candidates[case, width + place] = drawn[targets]
-            inputs = self._user(rows) | {"candidate_id": self._item_ids[candidates]}
-            values = self._predictor.predict("rank", inputs, (output,))[output]
-            wanted[targets], other[targets] = values[case, place], values[case, width + place]
-        return wanted, other, drawn
+            candidates[case, width + place] = compared[targets]
+            inputs = self._requests.user(range(rows.start, rows.stop))
+            inputs["candidate_id"] = self._requests.item_ids[candidates]
+            answer = self._predictor.predict("rank", inputs, outputs)
+            for name in outputs:
+                wanted[name][targets] = answer[name][case, place]
+                other[name][targets] = answer[name][case, width + place]
+        return Pairs(wanted, other, drawn != PADDING)
 
     def _batches(self, signature: str) -> Iterator[tuple[slice, slice]]:
         task = self._progress.add_task(f"asking {signature}", total=len(self._cases))
@@ -105,18 +94,7 @@ class Questions:
             yield rows, targets
             self._progress.advance(task, rows.stop - rows.start)
 
-    def _user(self, rows: slice) -> dict[str, np.ndarray]:
-        histories = self._cases.history[rows]
-        width = max(map(len, histories), default=0)
-        padded = np.zeros((len(histories), width), np.int64)
-        for row, history in zip(padded, histories, strict=True):
-            row[: len(history)] = history
-        history_ids = self._item_ids[padded]
-        known = (history_ids != b"").any(axis=1)
-        users = np.where(known, self._user_ids[self._cases.user[rows]], b"")
-        return {"user_id": users, "history": history_ids}
-
-    def _check(self, signature: str, listed: np.ndarray, inputs: dict[str, np.ndarray]) -> None:
+    def _check(self, signature: str, listed: np.ndarray, inputs: Inputs) -> None:
         for items, excluded, user in zip(listed, inputs["exclude"], inputs["user_id"], strict=True):
             returned = (set(items) & set(excluded)) - {b""}
             if returned:
@@ -124,7 +102,7 @@ class Questions:
                 raise InputError(
                     f"{signature} returned item {item!r} to user {user.decode()!r}, who excluded it"
                 )
-            strangers = set(items) - self._index.keys()
+            strangers = self._requests.strangers(items)
             if strangers:
                 raise InputError(
                     f"{signature} returned item {strangers.pop().decode()!r}, which is not in the "

@@ -11,9 +11,17 @@ import pydantic
 from rich.console import Console
 
 from pipelines.evaluation import tables
-from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.calibration import Bin
+from pipelines.evaluation.exposure import Exposure
+from pipelines.evaluation.latency import Latency
+from pipelines.evaluation.measures import RANKING, Metric
+from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.peers.peer import Settings, Trial
+from pipelines.evaluation.people import Person
 from preprocessing.schema import InputError, write_whole
+
+BASELINE = "Baseline"
+"""The row of the model that the first one is compared with case by case."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +33,31 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Serving:
+    """How well and how fast a model answers, whatever the answer is worth.
+
+    Attributes:
+      index: the share of an exact search that the model's index finds, by metric.
+      users: how many cases that was measured by.
+      latency: of single calls.
+    """
+
+    index: Mapping[str, Metric]
+    users: int
+    latency: Latency
+
+
+@dataclass(frozen=True)
 class Row:
     """A model or peer; a metric that it cannot have is missing.
 
     Attributes:
       metrics: over all targets, by name.
-      slices: Recall@10 and NDCG@10 of each slice of the targets.
-      ahead: how far the report's first row is ahead of this one, by slice (`all` is one too) and
-        metric, both judged by the same draws; empty for the first row itself.
+      slices: the metrics of ranking and labels of each slice of the targets.
+      ahead: the report's first row less this one, by slice (`all` is one too) and metric, both judged by
+        the same draws; empty for the first row itself.
       peer: whether it is a peer.
+      calibration: of what a model predicts, from its lowest predictions to the highest.
     """
 
     model: str
@@ -41,6 +65,12 @@ class Row:
     slices: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
     ahead: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
     peer: bool = False
+    calibration: tuple[Bin, ...] = ()
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it ranks items; user and item biases alone predict ratings and no more."""
+        return RANKING[0] in self.metrics
 
 
 @dataclass(frozen=True)
@@ -54,6 +84,11 @@ class Report:
       notes: what was left out, and why.
       slices: the size of each slice.
       trials: all settings that were tried, by peer.
+      exposure: how popular the items are that are shown and wanted.
+      model: which version the first row is; None when nobody said.
+      baseline: likewise the row `Baseline`.
+      serving: by row, of models.
+      people: a few of the cases.
     """
 
     name: str
@@ -66,6 +101,16 @@ class Report:
     notes: tuple[str, ...] = ()
     slices: Mapping[str, Slice] = field(default_factory=dict)
     trials: Mapping[str, tuple[Trial, ...]] = field(default_factory=dict)
+    exposure: Mapping[str, Exposure] = field(default_factory=dict)
+    model: ModelVersion | None = None
+    baseline: ModelVersion | None = None
+    serving: Mapping[str, Serving] = field(default_factory=dict)
+    people: tuple[Person, ...] = ()
+
+    @property
+    def baseline_row(self) -> Row | None:
+        """The baseline's row, if there is one."""
+        return next((row for row in self.rows if row.model == BASELINE and not row.peer), None)
 
     def write(self, path: Path) -> None:
         """Writes the report as JSON; the file is either whole or not there."""
@@ -93,5 +138,5 @@ class Report:
         for table in tables.report_tables(self):
             console.print(table)
         console.print("± is half the width of the 95% bootstrap interval.", style="dim")
-        for line in (*tables.leads(self), *self.notes):
+        for line in (*tables.leads(self), *tables.serving(self), *self.notes):
             console.print(line, style="dim", markup=False, highlight=False)

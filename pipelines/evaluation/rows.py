@@ -9,14 +9,12 @@ import numpy as np
 
 from pipelines.evaluation import lists
 from pipelines.evaluation.answers import Answers
+from pipelines.evaluation.calibration import Bin
 from pipelines.evaluation.cases import Cases
-from pipelines.evaluation.measures import Metric, ranking_values
+from pipelines.evaluation.measures import LABELS, METRICS, RANKING, Metric, Samples, ranking_values
 from pipelines.evaluation.peers.peer import Trial
 from pipelines.evaluation.report import Row, Slice
 from pipelines.evaluation.slices import ALL
-
-SLICED = ("Recall@10", "NDCG@10")
-"""The metrics of slices and of leads."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +23,28 @@ class Judged:
 
     Attributes:
       answers: None for a peer that ranks nothing.
-      labels: RMSE or AUC, if it has one.
+      labels: for each target `[T]` the squared error of its label (`RMSE`) or whether it wins (`AUC`).
       peer: whether it is a peer.
       trials: what was tried on the validation part, for a peer.
       choice: the settings that were chosen.
+      calibration: of its predictions, from the lowest to the highest.
     """
 
     name: str
     answers: Answers | None
-    labels: Mapping[str, Metric]
+    labels: Mapping[str, np.ndarray]
     peer: bool = False
     trials: tuple[Trial, ...] = ()
     choice: Trial | None = None
+    calibration: tuple[Bin, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one of the judged reaches on some of the targets, and how far the first is ahead of it."""
+
+    metrics: dict[str, Metric]
+    ahead: dict[str, Metric]
 
 
 @dataclass(frozen=True)
@@ -68,32 +76,38 @@ class Yardstick:
 
     def rows(self, judged: Sequence[Judged]) -> Iterator[Row]:
         """A row for each; the first of them is whom the others are compared with."""
-        first = judged[0].answers
-        for each in judged:
-            if each.answers is None:
-                yield Row(each.name, each.labels, peer=each.peer)
-                continue
-            rival = None if each is judged[0] else first
-            metrics, lead = self._measure(each.answers, np.ones(len(self.cases.target), bool), rival)
-            ahead = {ALL: lead}
-            slices = {}
-            for name, held in self.slices.items():
-                measured, ahead[name] = self._measure(each.answers, held, rival)
-                slices[name] = {metric: measured[metric] for metric in SLICED}
-            metrics = {**metrics, **self._list_metrics(each.answers.top), **each.labels}
-            yield Row(each.name, metrics, slices, ahead if rival else {}, each.peer)
+        parts = {ALL: np.ones(len(self.cases.target), bool), **self.slices}
+        found = {name: self._part(judged, held) for name, held in parts.items()}
+        for number, each in enumerate(judged):
+            metrics = {name: part[number].metrics for name, part in found.items()}
+            overall = metrics.pop(ALL)
+            if each.answers is not None:
+                overall = {**overall, **self._list_metrics(each.answers.top)}
+            yield Row(
+                each.name,
+                {name: overall[name] for name in METRICS if name in overall},
+                slices={name: held for name, held in metrics.items() if held},
+                ahead={name: part[number].ahead for name, part in found.items() if part[number].ahead},
+                peer=each.peer,
+                calibration=each.calibration,
+            )
 
-    def _measure(
-        self, answers: Answers, held: np.ndarray, rival: Answers | None
-    ) -> tuple[dict[str, Metric], dict[str, Metric]]:
-        """The metrics over some of the targets, and how far the rival is ahead."""
-        _, case = np.unique(self.cases.case[held], return_inverse=True)
-        values = ranking_values(answers.ranks[held], case)
-        if rival is None:
-            return Metric.means(values), {}
-        theirs = ranking_values(rival.ranks[held], case)
-        lead = Metric.means({name: theirs[name] - values[name] for name in SLICED})
-        return Metric.means(values), lead
+    def _part(self, judged: Sequence[Judged], held: np.ndarray) -> list[Part]:
+        """What everybody reaches on some of the targets, all by the same draws."""
+        found = [Part({}, {}) for _ in judged]
+        case = self.cases.case[held]
+        _, number = np.unique(case, return_inverse=True)
+        ranking = {place: each.answers for place, each in enumerate(judged) if each.answers}
+        values = [ranking_values(answers.ranks[held], number) for answers in ranking.values()]
+        columns = {name: np.column_stack([each[name] for each in values]) for name in RANKING}
+        for name, samples in Samples.of_cases(columns).items():
+            _add(found, name, list(ranking), samples)
+        for name in LABELS:
+            labels = {place: each.labels[name] for place, each in enumerate(judged) if name in each.labels}
+            if labels:
+                stacked = np.column_stack([each[held] for each in labels.values()])
+                _add(found, name, list(labels), Samples.of_targets(name, stacked, case))
+        return found
 
     def _list_metrics(self, top: np.ndarray) -> dict[str, Metric]:
         shown = lists.times_shown(top, self.items)
@@ -109,3 +123,11 @@ class Yardstick:
             if len(known):
                 metrics |= Metric.means({name: known})
         return metrics
+
+
+def _add(found: Sequence[Part], metric: str, places: Sequence[int], samples: Samples) -> None:
+    """Gives the judged at some places their metric, and all but the first the lead that the first has."""
+    for place, value, lead in zip(places, samples.metrics(), samples.leads(), strict=True):
+        found[place].metrics[metric] = value
+        if place and places[0] == 0:
+            found[place].ahead[metric] = lead

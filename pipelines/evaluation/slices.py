@@ -17,6 +17,7 @@ WITH_HISTORY = ("unseen, history", "seen, history")
 BANDS = {"history 1-5": (1, 5), "history 6-20": (6, 20), "history 21-100": (21, 100)}
 LONGEST = "history 101+"
 USER_SLICES = ("new users", "no history", *BANDS, LONGEST)
+SLICES = (*ITEM_SLICES, *WITH_HISTORY, *USER_SLICES)
 
 END_SHARE = 0.2
 """The share of the interactions before the part that the head holds, and the tail."""

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from pipelines.evaluation.measures import Metric
-from pipelines.evaluation.slices import ALL, ITEM_SLICES, USER_SLICES, WITH_HISTORY
+from pipelines.evaluation.measures import LABELS, LISTS, Metric
+from pipelines.evaluation.slices import ALL, ITEM_SLICES, SLICES, USER_SLICES, WITH_HISTORY
 
 if TYPE_CHECKING:
     from pipelines.evaluation.report import Report, Row
 
 ACCURACY = ("Recall@10", "Recall@100", "NDCG@10", "RMSE", "AUC")
-LISTS = ("Coverage@10", "Gini@10", "Novelty@10", "Similarity@10")
 SLICED = "Recall@10"
-"""The metric of the slices that is printed; the JSON holds NDCG@10 too."""
+"""The metric of the slices that is printed; the JSON holds the others too."""
 LOWER_IS_BETTER = ("RMSE",)
 LEAD_METRICS = ("NDCG@10", "Recall@10")
+COMPARED = ("NDCG@10", "Recall@10", *LABELS)
 LEAD_SLICES = (ALL, "unseen items")
 FEW = 30
 """A slice of fewer targets is not worth a line."""
@@ -28,17 +28,19 @@ FEW = 30
 def report_tables(report: Report) -> Iterator[Table]:
     """How accurate everybody is, what their lists are like, and the slices of items and users."""
     yield _metrics_table(report.rows, ACCURACY, _bold_best)
-    shown = [row for row in report.rows if LISTS[0] in row.metrics]
+    shown = [row for row in report.rows if row.ranks]
     yield _metrics_table(shown, LISTS, _plain)
     for names in (ITEM_SLICES, WITH_HISTORY, USER_SLICES):
         held = [name for name in names if name in report.slices]
         if held:
             yield _slices_table(report, held)
+    if report.baseline_row is not None:
+        yield _comparison_table(report, report.baseline_row)
 
 
 def leads(report: Report) -> Iterator[str]:
     """One line a metric: how far the first row is ahead of the peer that is best by this metric."""
-    peers = [row for row in report.rows if row.peer and row.ahead]
+    peers = [row for row in report.rows if row.peer and row.ranks]
     for part in LEAD_SLICES:
         if part in report.slices and report.slices[part].targets < FEW:
             continue
@@ -52,6 +54,17 @@ def leads(report: Report) -> Iterator[str]:
                     f"{metric}{where}: {report.rows[0].model} - {peer} (the best peer) = "
                     f"{lead.value:+.4f} [{lead.low:+.4f}, {lead.high:+.4f}]"
                 )
+
+
+def serving(report: Report) -> Iterator[str]:
+    """One line a model: how good its index is, and how long a call takes."""
+    for name, measured in report.serving.items():
+        index = "".join(f"{metric} {value.value:.4f}, " for metric, value in measured.index.items())
+        took = measured.latency
+        yield (
+            f"{name}: {index}a call takes {took.p50:.1f} ms (95% at most {took.p95:.1f}, 99% {took.p99:.1f}; "
+            f"{took.calls} calls)"
+        )
 
 
 def _metrics_table(
@@ -85,7 +98,7 @@ def _slices_table(report: Report, names: Sequence[str]) -> Table:
     """Recall@10 of each slice in three digits, so that six of them stand side by side."""
     heads = [f"{_broken(name)}\n({report.slices[name].targets:,})" for name in names]
     table = _table(heads, f"{SLICED}\non\n(targets)", padding=0)
-    rows = [row for row in report.rows if row.slices]
+    rows = [row for row in report.rows if row.ranks]
     best = {name: max(row.slices[name][SLICED].value for row in rows) for name in names}
     for row in rows:
         cells = []
@@ -95,6 +108,21 @@ def _slices_table(report: Report, names: Sequence[str]) -> Table:
             cells.append(f"[bold]{text}[/bold]" if metric.value == best[name] else text)
         table.add_row(row.model, *cells)
     return table
+
+
+def _comparison_table(report: Report, baseline: Row) -> Table:
+    """The first row less the baseline, all and slice by slice; bold where the interval excludes 0."""
+    columns = [name for name in COMPARED if name in baseline.ahead[ALL]]
+    table = _table(["targets", *columns], f"{report.rows[0].model} less {baseline.model}")
+    for part in (ALL, *(name for name in SLICES if name in report.slices)):
+        targets = report.targets if part == ALL else report.slices[part].targets
+        table.add_row(part, f"{targets:,}", *(_difference(baseline.ahead[part][name]) for name in columns))
+    return table
+
+
+def _difference(metric: Metric) -> str:
+    text = f"{metric.value:+.4f} [dim]±{metric.margin:.3f}[/dim]"
+    return f"[bold]{text}[/bold]" if metric.certain else text
 
 
 def _broken(name: str) -> str:

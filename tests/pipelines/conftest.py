@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from preprocessing.assets import resolve_path
+from tests.pipelines.browser import Browser, chromium
 
 ROOT = Path(__file__).parents[2]
 USERS = 80
@@ -91,3 +92,29 @@ def finished_run(tmp_path_factory, tandem, slice_config) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("runs") / "slice"
     output, _ = tandem("run", "--config", slice_config, "--output", folder)
     return folder, output
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory, tandem, finished_run) -> tuple[Path, str]:
+    """What `tandem evaluate` wrote and printed of the run's model, with a baseline and requirements."""
+    folder, _ = finished_run
+    output = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    printed, _ = tandem(
+        *("evaluate", "--model", folder / "model", "--examples", folder / "examples", "--output", output),
+        *(
+            "--baseline",
+            folder / "model" / "1",
+            "--require",
+            "ndcg@10>0.02",
+            "--require",
+            "recall@10[head]>1",
+        ),
+        status=1,
+    )
+    return output, printed
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    """Debian's chromium, running."""
+    yield from chromium(tmp_path_factory.mktemp("chromium"))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 
 import grpc
 import numpy as np
@@ -12,6 +13,10 @@ import tensorflow as tf
 import yaml
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from pipelines.cli.evaluate import _connected
+from pipelines.evaluation.model_version import ModelVersion
+from pipelines.evaluation.requirements import Blessing
+from preprocessing.schema import InputError, folder_digest
 from serving.client import Client
 
 
@@ -127,14 +132,60 @@ def test_the_server_and_the_saved_model_are_judged_alike(tandem, server, finishe
     folder, _ = finished_run
     reports = []
     for source in (("--model", folder / "model"), ("--server", server)):
-        path = tmp_path / f"{source[0][2:]}.json"
-        tandem("evaluate", *source, "--examples", folder / "examples", "--output", path)
-        reports.append(json.loads(path.read_text())["rows"])
+        output = tmp_path / source[0][2:]
+        command = ("evaluate", *source, "--examples", folder / "examples", "--output", output)
+        tandem(*command, "--require", "ndcg@10>0.02")
+        reports.append(json.loads((output / "metrics.json").read_text())["rows"])
+        blessing = Blessing.read(output)
+        assert blessing.blessed
+        assert blessing.model is not None and blessing.model.number == 1
     for one, other in zip(*reports, strict=True):
         assert one["model"] == other["model"]
         for name, metric in one["metrics"].items():
             assert metric["value"] == pytest.approx(other["metrics"][name]["value"], abs=1e-6)
     assert reports[0] == json.loads((folder / "evaluation" / "metrics.json").read_text())["rows"]
+
+
+def test_a_model_that_lacks_what_is_required_is_not_blessed(evaluated, finished_run):
+    folder, printed = evaluated
+    assert re.search(
+        r"ndcg@10>0.02: 0\.\d{4}, holds\nrecall@10\[head\]>1: [01]\.\d{4}, does not hold\nnot blessed",
+        printed,
+    )
+    blessing = Blessing.read(folder)
+    assert [finding.holds for finding in blessing.findings] == [True, False]
+    assert blessing.model.digest == folder_digest(finished_run[0] / "model" / "1")
+
+
+def test_a_model_is_level_with_itself(evaluated):
+    folder, printed = evaluated
+    baseline = json.loads((folder / "metrics.json").read_text())["rows"][1]
+    assert baseline["model"] == "Baseline"
+    assert {"all", "head", "tail"} <= baseline["ahead"].keys()
+    for metrics in baseline["ahead"].values():
+        assert metrics.keys() == {"Recall@10", "Recall@100", "NDCG@10", "MRR", "RMSE"}
+        assert all(metric == {"value": 0, "low": 0, "high": 0} for metric in metrics.values())
+    assert re.search(r"all +\d+ +\+0\.0000 ±0\.000", printed)
+
+
+def test_a_requirement_that_cannot_be_is_told_at_once(tandem, tmp_path):
+    _, errors = tandem("evaluate", "--model", "m", "--examples", "e", "--require", "ndcg@5>0", status=2)
+    assert "no metric 'ndcg@5'; there are Recall@10, Recall@100, NDCG@10" in errors
+
+
+def test_a_server_that_begins_to_serve_another_version_is_not_judged(tandem, finished_run, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(finished_run[0] / "model", model)
+    with (
+        tandem.serving(model) as address,
+        pytest.raises(InputError, match="began to serve another version than 1 while it was judged"),
+        _connected(address, "default", None) as (client, version),
+    ):
+        assert version == ModelVersion(f"{address}/default", 1)
+        shutil.copytree(model / "1", tmp_path / "2")
+        (tmp_path / "2").rename(model / "2")
+        while not any(each.number == 2 and each.state == "AVAILABLE" for each in client.versions()):
+            time.sleep(0.1)
 
 
 def _digests(folder):

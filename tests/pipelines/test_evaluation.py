@@ -28,11 +28,14 @@ from pipelines.evaluation.cases import (
     read_interactions,
     with_validation,
 )
-from pipelines.evaluation.judge import Judge, judge
-from pipelines.evaluation.measures import Metric
+from pipelines.evaluation.judge import Baseline, Judge, judge
+from pipelines.evaluation.measures import Metric, Samples
+from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.peers.popularity import Popularity, popularity
 from pipelines.evaluation.questions import Questions, draw_others
 from pipelines.evaluation.report import Report
+from pipelines.evaluation.requests import Requests
+from pipelines.evaluation.slices import ALL
 from preprocessing.schema import RESERVED, Entity, InputError, Label, Schema, write_vocabulary
 from preprocessing.schema.examples import serialize
 
@@ -99,7 +102,7 @@ class TableModel:
     ) -> dict[str, np.ndarray]:
         if signature == "describe":
             return {
-                "title": np.array([b"known" if self.knows else b"" for _ in inputs["item_id"]], dtype=object)
+                "title": np.array([item.title() if self.knows else b"" for item in inputs["item_id"]], object)
             }
         self.users += list(inputs["user_id"])
         if signature == "rank":
@@ -110,8 +113,14 @@ class TableModel:
             answer = {
                 "item_id": np.array([[item for item, _ in row] for row in rows], dtype=object),
                 "score": np.array([[score for _, score in row] for row in rows], np.float32),
+                "because": np.array([[self._newest(past)] * self.k for past in inputs["history"]], object),
             }
         return {name: answer[name] for name in outputs or answer}
+
+    @staticmethod
+    def _newest(history: np.ndarray) -> bytes:
+        known = [item for item in history if item]
+        return known[-1] if known else b""
 
     def _list(self, excluded: set[bytes]) -> list[tuple[bytes, float]]:
         kept = [(item, score) for item, score in self.scores.items() if item not in excluded]
@@ -123,7 +132,7 @@ def questions(model: TableModel, examples: Path) -> tuple[Questions, Cases]:
     schema = Schema.read(examples)
     cases = read_cases(examples, schema, "test")
     ids = read_ids(examples, schema.items), read_ids(examples, schema.users)
-    return Questions(model, cases, *ids, Progress(disable=True)), cases
+    return Questions(model, Requests(cases, *ids), Progress(disable=True)), cases
 
 
 def test_windows_join_into_histories_whatever_their_order(examples: Path) -> None:
@@ -204,7 +213,7 @@ def test_a_model_that_lists_everything_is_judged_as_a_peer_is(scores: list[float
     ids = np.array([name.encode() for name in names], dtype=object)
     users = np.array([b"", b"", b"ann", b"bob", b"cat"], dtype=object)
     model = TableModel(dict(zip(ITEMS, scores, strict=True)), k=8)
-    asked = Questions(model, cases, ids, users, Progress(disable=True)).answers("serving_default")
+    asked = Questions(model, Requests(cases, ids, users), Progress(disable=True)).answers("serving_default")
     peer = catalogue_answers(Table(), cases, items=8)
     np.testing.assert_array_equal(asked.ranks, peer.ranks)
     # The table model too puts the first of equals in front.
@@ -237,25 +246,18 @@ def test_a_model_that_returns_a_stranger_is_refused(examples: Path) -> None:
         asked.answers("retrieve")
 
 
-def test_rmse(examples: Path) -> None:
-    rating = dict(zip(ITEMS, [3.0, 3.0, 1.0, 1.0, 4.0, 1.0], strict=True))
-    asked, _ = questions(TableModel(rating), examples)
-    # Errors: größe 1 - 5, bean 3 - 2, elder 4 - 4, apple 3 - 3.
-    assert asked.label_metric()["RMSE"].value == pytest.approx(math.sqrt(17 / 4))
-
-
 def test_auc_without_labels(tmp_path: Path) -> None:
     schema = write_examples(tmp_path / "clicks", labels=False)
     cases = read_cases(tmp_path / "clicks", schema, "test")
     assert cases.label is None
     scores = dict(zip(ITEMS, [5.0, 4.0, 1.0, 2.0, 2.0, 6.0], strict=True))
-    asked, _ = questions(TableModel(scores), tmp_path / "clicks")
+    judged = Judge(tmp_path / "clicks", "test", Progress(disable=True)).model("Tandem", TableModel(scores))
     drawn = draw_others(cases, schema.items.size)
     by_index = {index: scores[name] for index, name in enumerate(ITEMS, RESERVED)}
     wins = [0.5]  # ann has no stranger to compare with
     for target, other in list(zip(cases.target, drawn, strict=True))[1:]:
         wins.append((by_index[target] > by_index[other]) + (by_index[target] == by_index[other]) / 2)
-    assert asked.label_metric()["AUC"].value == pytest.approx(np.mean(wins))
+    assert judged.labels["AUC"].tolist() == wins
 
 
 def test_drawn_items_are_strangers_to_the_user(tmp_path: Path) -> None:
@@ -311,6 +313,31 @@ def test_a_report_fits_a_terminal(report: Report) -> None:
     assert "NDCG@10: Tandem - " in output.getvalue()
 
 
+def test_a_baseline_is_a_row_of_its_own_and_a_table_that_fits_a_terminal(examples: Path) -> None:
+    model, other = (
+        TableModel(dict(zip(ITEMS, scores, strict=True)))
+        for scores in ([3.0, 3.0, 1.0, 1.0, 4.0, 1.0], [1.0, 1.0, 1.0, 5.0, 2.0, 1.0])
+    )
+    version, rival = ModelVersion("a", 1), ModelVersion("b", 2)
+    progress = Progress(disable=True)
+    report = judge(model, examples, "test", progress, version, Baseline(other, rival))
+    assert (report.model, report.baseline) == (version, rival)
+    assert [row.model for row in report.rows[:3]] == ["Tandem", "Baseline", "Tandem, retrieval"]
+    tandem, baseline = report.rows[:2]
+    assert report.baseline_row is baseline
+    for part, metrics in ((ALL, tandem.metrics), *tandem.slices.items()):
+        theirs = baseline.metrics if part == ALL else baseline.slices[part]
+        assert baseline.ahead[part].keys() == {"Recall@10", "Recall@100", "NDCG@10", "MRR", "RMSE"}
+        for name, lead in baseline.ahead[part].items():
+            assert lead.value == pytest.approx(metrics[name].value - theirs[name].value)
+            assert lead.low <= lead.value <= lead.high
+    assert set(report.serving) == {"Tandem", "Baseline"}
+    report.print(Console(file=(output := io.StringIO()), width=80))
+    assert "Tandem less Baseline" in output.getvalue()
+    assert "…" not in output.getvalue()
+    assert "Baseline: ANN recall@10 1.0000" in output.getvalue()
+
+
 def test_slices_of_the_report(report: Report) -> None:
     assert {name: (each.cases, each.targets) for name, each in report.slices.items()} == {
         "unseen items": (1, 1),  # größe for ann
@@ -361,9 +388,23 @@ def test_a_file_that_is_no_report_is_named(tmp_path: Path) -> None:
 
 
 def test_the_interval_over_targets_draws_whole_cases() -> None:
-    cases = Cases(np.arange(2), (), np.arange(5), np.array([0, 0, 0, 0, 1]), None)
-    metric = Metric.over_targets(np.array([1.0, 1.0, 1.0, 1.0, 6.0]), cases)
+    values, case = np.array([[1.0, 1.0, 1.0, 1.0, 6.0]]).T, np.array([3, 3, 3, 3, 7])
+    (metric,) = Samples.of_targets("AUC", values, case).metrics()
     assert (metric.value, metric.low, metric.high) == pytest.approx((2.0, 1.0, 6.0))
+
+
+def test_the_lead_in_rmse_is_of_the_roots_and_paired() -> None:
+    generator = np.random.default_rng(0)
+    errors = generator.random(300)
+    samples = Samples.of_targets("RMSE", np.column_stack([errors, 4 * errors, errors]), np.arange(300))
+    first, double, same = samples.metrics()
+    assert first.value == pytest.approx(math.sqrt(errors.mean()))
+    ahead = samples.leads()
+    assert ahead[1].value == pytest.approx(first.value - double.value) == pytest.approx(-first.value)
+    # Twice the root in every resample: the lead is as uncertain as the root itself, no more.
+    assert (ahead[1].low, ahead[1].high) == pytest.approx((-first.high, -first.low))
+    assert ahead[2] == Metric(0.0, 0.0, 0.0) and same == first
+    assert ahead[1].certain and not ahead[2].certain
 
 
 def test_the_newest_version_is_judged(tmp_path: Path) -> None:
@@ -371,12 +412,12 @@ def test_the_newest_version_is_judged(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     for name in ("2", "10"):
         (tmp_path / name / "saved_model.pb").touch()
-    assert saved_model_folder(str(tmp_path)) == str(tmp_path / "10")
-    assert saved_model_folder(str(tmp_path / "2")) == str(tmp_path / "2")
+    assert saved_model_folder("--model", str(tmp_path)) == str(tmp_path / "10")
+    assert saved_model_folder("--model", str(tmp_path / "2")) == str(tmp_path / "2")
     with pytest.raises(InputError, match="neither a SavedModel nor a folder of versions"):
-        saved_model_folder(str(tmp_path / "11"))
+        saved_model_folder("--model", str(tmp_path / "11"))
     with pytest.raises(InputError, match="no such folder"):
-        saved_model_folder(str(tmp_path / "nope"))
+        saved_model_folder("--model", str(tmp_path / "nope"))
 
 
 @pytest.mark.parametrize("options", [[], ["--model", "m", "--server", "localhost:1"]])

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.metrics import (
-    bootstrap_interval,
     bootstrap_intervals,
     case_ndcg_at,
     case_recall_at,
@@ -19,6 +18,11 @@ from trainer.metrics import (
     reciprocal_rank,
     target_ranks,
 )
+
+
+def bootstrap_interval(values, weights=None, **options):
+    low, high = bootstrap_intervals(np.asarray(values)[:, None], weights, **options)[0]
+    return float(low), float(high)
 
 
 @st.composite
