@@ -21,6 +21,7 @@ def export(
     model: Path,
     config: TrainerConfig,
     progress: Progress,
+    attempt: str = "",
 ) -> Path:
     """Exports what a finished training came to, unless the newest version is just that.
 
@@ -32,6 +33,7 @@ def export(
       model: where versions go.
       config: the trainer's sections of the config.
       progress: where to show it.
+      attempt: what to name it by in a run; a version of another attempt is not taken for it.
 
     Returns:
       the version's folder, which appears whole or not at all.
@@ -52,6 +54,7 @@ def export(
         blend=result.blend,
         validation={"ndcg@10": result.blended_ndcg, "rmse": result.ranking},
         fingerprint=result.fingerprint,
+        attempt=attempt,
         export=config.export,
     )
     with writing_alone(model):

@@ -40,6 +40,7 @@ class Details(Document):
       blend: weight of the ranking score in the serving score.
       validation: what training measured.
       fingerprint: of examples and config.
+      attempt: names the attempt of a run's step that exported it; `""` outside of runs.
     """
 
     format: Literal[2] = 2
@@ -50,6 +51,7 @@ class Details(Document):
     blend: float
     validation: dict[str, float | None]
     fingerprint: str
+    attempt: str = ""
     export: ExportConfig
 
     @property
