@@ -19,7 +19,9 @@ def config_differences(runs: Sequence[Overview]) -> dict[str, tuple[str, ...]]:
     configs = [run.lineage.config for run in runs]
     keys = dict.fromkeys(key for config in configs for key in config)
     values = {
-        key: tuple(json.dumps(config[key], ensure_ascii=False) if key in config else ABSENT for config in configs)
+        key: tuple(
+            json.dumps(config[key], ensure_ascii=False) if key in config else ABSENT for config in configs
+        )
         for key in keys
     }
     return {key: each for key, each in values.items() if len(set(each)) > 1}

@@ -39,9 +39,11 @@ class Display:
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Shows the list until the block ends; in the end a table of all steps stays."""
-        with Live(get_renderable=self._render, console=self.console, transient=True) if (
-            self.console.is_terminal
-        ) else contextlib.nullcontext():
+        with (
+            Live(get_renderable=self._render, console=self.console, transient=True)
+            if (self.console.is_terminal)
+            else contextlib.nullcontext()
+        ):
             yield
         self.console.print(self._table())
 

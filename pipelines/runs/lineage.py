@@ -22,7 +22,7 @@ class Lineage(Document):
 
     format: Literal[1] = 1
     name: str
-    steps: dict[str, Record] = {}
+    steps: dict[str, Record]
 
     @classmethod
     def read(cls, folder: Path) -> Lineage | None:

@@ -41,7 +41,7 @@ class Run:
         self._selection = selection
         self._job = job
         self._folder = job.folder
-        self._lineage = Lineage(name=job.config.name)
+        self._lineage = Lineage(name=job.config.name, steps={})
 
     def execute(self) -> None:
         """Does or reuses each step that is asked for.
@@ -73,7 +73,8 @@ class Run:
         record = self._lineage.steps.get(step.name)
         if record is None or not self._is_there(step, record):
             raise InputError(
-                f"--from {self._selection.first}: {step.name} comes before it and is not done in {self._folder}"
+                f"--from {self._selection.first}: {step.name} comes before it and is not done in "
+                f"{self._folder}"
             )
         self._keep(step, record)
         self._job.display.taken(step.name)
@@ -84,27 +85,33 @@ class Run:
         config, code = self._config_of(step), code_version(step.code)
         key = _hash(step.name, inputs, config, code)
         before = self._lineage.steps.get(step.name)
-        same = before is not None and before.key == key
-        if before is not None and same and self._is_there(step, before):
-            if step.name not in self._selection.force:
-                self._keep(step, before)
-                self._job.display.reused(step.name)
-                self._show(step)
-                return
-        continued = before is not None and same and before.state == "begun"
+        if before is None or before.key != key:
+            self._begin(step, inputs, config, code, key)
+        elif before.state == "begun":
+            self._work(step, before, continued=True)
+        elif step.name in self._selection.force or not self._is_there(step, before):
+            self._begin(step, inputs, config, code, key)
+        else:
+            self._keep(step, before)
+            self._job.display.reused(step.name)
+            self._show(step)
+
+    def _begin(
+        self, step: Step, inputs: dict[str, str], config: dict[str, object], code: str, key: str
+    ) -> None:
         record = Record(
             state="begun",
             key=key,
             inputs=inputs,
             config=config,
             code=code,
-            attempt=before.attempt if before is not None and continued else uuid.uuid4().hex,
+            attempt=uuid.uuid4().hex,
             tandem=__version__,
             started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
         # Said before anything is touched: from here on what stands there counts as unfinished.
         self._write(step, record)
-        self._work(step, record, continued)
+        self._work(step, record, continued=False)
 
     def _work(self, step: Step, record: Record, continued: bool) -> None:
         began = time.monotonic()

@@ -87,7 +87,9 @@ class Toy:
             (folder / "words").write_text(f"{name}({text} {sorted(job.config.parts(reads).items())})")
             return Artifact(folder, file_digest(folder / "words"))
 
-        declared: dict[str, Callable[[Job], Mapping[str, str]]] = {} if sources is None else {"sources": sources}
+        declared: dict[str, Callable[[Job], Mapping[str, str]]] = (
+            {} if sources is None else {"sources": sources}
+        )
         return Step(name, needs, reads, ("pipelines.runs",), "words", work, **declared)
 
 

@@ -4,6 +4,8 @@ A program of its own: it imports what the steps need once and forks, since most 
 imports. (No TensorFlow operation runs before the fork, which TensorFlow would not survive.)
 """
 
+import bisect
+import itertools
 import json
 import os
 import random
@@ -18,9 +20,9 @@ import tensorflow  # noqa: F401
 
 import pipelines.evaluation.judge
 import pipelines.evaluation.requirements
-import pipelines.recommendations
-import preprocessing.pipeline
-import serving.models.saved_model
+import pipelines.recommendations  # noqa: F401
+import preprocessing.pipeline  # noqa: F401
+import serving.models.saved_model  # noqa: F401
 import trainer.export  # noqa: F401
 from pipelines.cli import main
 from pipelines.runs.lineage import Lineage
@@ -58,13 +60,11 @@ def states(folder: Path) -> dict[str, str]:
 def moments(folder: Path, generator: random.Random, count: int) -> list[tuple[str, float]]:
     """Moments spread over a finished run: steps, in order, and seconds since they began."""
     durations = {name: record.seconds for name, record in Lineage.read(folder).steps.items()}
+    ends = list(itertools.accumulate(durations.values()))
     drawn = []
-    for moment in sorted(generator.uniform(0, sum(durations.values())) for _ in range(count)):
-        for step, duration in durations.items():
-            if moment <= duration:
-                break
-            moment -= duration
-        drawn.append((step, moment))
+    for moment in sorted(generator.uniform(0, ends[-1]) for _ in range(count)):
+        place = bisect.bisect_left(ends, moment)
+        drawn.append((list(durations)[place], moment - (ends[place] - list(durations.values())[place])))
     return drawn
 
 

@@ -57,12 +57,9 @@ def test_whenever_it_is_killed_the_same_command_goes_on(tmp_path, tiny_bert):
         steps = Lineage.read(folder).steps
         assert {name: record.state for name, record in steps.items()} == dict.fromkeys(GRAPH.names, "done")
     assert folder_digest(disturbed / "examples") == folder_digest(undisturbed / "examples")
-    scratch = [
-        path
-        for path in (*disturbed.rglob("*"), *disturbed.rglob(".*"))
-        if path.name.endswith((".partial", ".replaced", "_temp")) or path.name.startswith((".scratch", "checkpoint.tmp"))
-    ]
-    assert not scratch
+    ends, starts = (".partial", ".replaced", "_temp"), (".scratch", "checkpoint.tmp")
+    names = [path.name for path in disturbed.rglob("*")]
+    assert not [name for name in names if name.endswith(ends) or name.startswith(starts)]
     assert not list(temporary.iterdir())
     # What was trained, exported, judged and pushed is one and the same model.
     steps = Lineage.read(disturbed).steps

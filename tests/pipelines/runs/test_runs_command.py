@@ -23,7 +23,9 @@ def _run(folder, ndcg, more="", date="2026-11-20T10:00:00+00:00"):
     lineage = Lineage.read(folder)
     grown = lineage.steps["grow"].model_copy(update={"started": date, "artifact": "examples"})
     evaluated = grown.model_copy(update={"artifact": "evaluation", "config": {}})
-    lineage = Lineage(name="toy").with_record("cook", lineage.steps["cook"].model_copy(update={"started": date}))
+    lineage = Lineage(name="toy", steps={}).with_record(
+        "cook", lineage.steps["cook"].model_copy(update={"started": date})
+    )
     lineage.with_record("preprocess", grown).with_record("evaluate", evaluated).write(folder)
     for name in ("examples", "training", "model/1", "serving/1", "evaluation"):
         (folder / name).mkdir(parents=True)
@@ -74,13 +76,17 @@ def test_a_folder_without_runs(tmp_path):
 def test_runs_are_compared_by_config_and_metrics(runs):
     output = _tandem("compare", runs / "old", runs / "new")
     configs = [line for line in output.splitlines() if line.startswith("│ train.")]
-    assert [[cell.strip() for cell in line.split("│")[1:-1]] for line in configs] == [["train.epochs", "100", "3"]]
+    (cells,) = ([cell.strip() for cell in line.split("│")[1:-1]] for line in configs)
+    assert cells == ["train.epochs", "100", "3"]
     assert "0.1250 (+0.0250)" in output
     assert "the configs are the same" in _tandem("compare", runs / "old", runs / "old")
 
 
 def test_what_cannot_be_compared_is_told(runs):
-    for folders, said in (((runs / "old",), "two run folders"), ((runs / "old", runs / "notes"), "no run folder")):
+    for folders, said in (
+        ((runs / "old",), "two run folders"),
+        ((runs / "old", runs / "notes"), "no run folder"),
+    ):
         with pytest.raises(InputError, match=said):
             app(["runs", "compare", *map(str, folders)], standalone_mode=False)
 
