@@ -35,15 +35,12 @@ class Display:
         self._began = 0.0
         self._phase = ""
         self._bars: list[Bars] = []
+        self._live = Live(get_renderable=self._render, console=console, transient=True)
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Shows the list until the block ends; in the end a table of all steps stays."""
-        with (
-            Live(get_renderable=self._render, console=self.console, transient=True)
-            if (self.console.is_terminal)
-            else contextlib.nullcontext()
-        ):
+        with self._live if self.console.is_terminal else contextlib.nullcontext():
             yield
         self.console.print(self._table())
 
@@ -86,7 +83,9 @@ class Display:
         return _BarsBelow(self._bars, *columns, **options)
 
     def _line(self, text: str) -> None:
-        if not self.console.is_terminal:
+        if self.console.is_terminal:
+            self._live.refresh()
+        else:
             self.console.print(text, markup=False, soft_wrap=True)
 
     def _render(self) -> RenderableType:
