@@ -7,9 +7,11 @@ from pipelines.runs.step import Step
 from pipelines.work.bless import bless, check_requirements
 from pipelines.work.evaluate import REPORT_TEXT, evaluate
 from pipelines.work.export import export
-from pipelines.work.preprocess import preprocess, sources
+from pipelines.work.preprocess import preprocess
+from pipelines.work.preprocess import sources as tables
 from pipelines.work.push import push
 from pipelines.work.recommend import RECOMMENDATIONS, recommend
+from pipelines.work.train import sources as older_model
 from pipelines.work.train import train
 
 PREPROCESS = Step(
@@ -19,7 +21,7 @@ PREPROCESS = Step(
     code=("preprocessing", "pipelines.work.preprocess"),
     marker="schema.json",
     work=preprocess,
-    sources=sources,
+    sources=tables,
 )
 TRAIN = Step(
     name="train",
@@ -28,6 +30,7 @@ TRAIN = Step(
     code=("trainer", "preprocessing.schema", "pipelines.work.train"),
     marker="training.json",
     work=train,
+    sources=older_model,
 )
 EXPORT = Step(
     name="export",

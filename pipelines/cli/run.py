@@ -18,6 +18,14 @@ def run(
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that preprocess on this machine.")
     ] = 1,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(
+            "--warm-start",
+            metavar="RUN",
+            help="A run folder, of earlier days, whose model is trained on instead of a new one.",
+        ),
+    ] = None,
     force: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,7 +76,7 @@ def run(
     selection = Selection(tuple(force or ()), first, last)
     console = Console(highlight=False)
     folder = output or Path("runs") / config.stem
-    job = Job(folder, read, workers, None, Display(console, GRAPH.names), {})
+    job = Job(folder, read, workers, warm_start, Display(console, GRAPH.names), {})
     try:
         Run(GRAPH, selection, job).execute()
     except NotBlessedError as error:

@@ -122,6 +122,23 @@ def test_another_training_key_redoes_training_onward_alone(tandem, finished_run,
     assert "Serve it: tandem serve --model_base_path=" + str(tmp_path / "served") in output
 
 
+def test_a_run_starts_from_the_model_of_another(tandem, finished_run, slice_config, tmp_path):
+    older, _ = finished_run
+    command = ("run", "--config", slice_config, "--output", tmp_path / "run", "--until", "train")
+    command += ("--warm-start", older)
+    output, _ = tandem(*command)
+    assert f"Starting from {older}/training, which knows 1,156 of 1,156 items and 80 of 80 users" in (
+        " ".join(output.split())
+    )
+    trained = [Lineage.read(folder).steps["train"] for folder in (older, tmp_path / "run")]
+    assert trained[1].inputs == {**trained[0].inputs, "warm start": trained[0].digest}
+    output, _ = tandem(*command)
+    assert "train: nothing has changed, reused" in output
+    for run, said in ((tmp_path / "run", "cannot start from itself"), (tmp_path, "no run folder with a fin")):
+        _, errors = tandem(*command[:-1], run, status=2)
+        assert said in errors
+
+
 def test_official_stubs_get_recommendations(server, finished_run):
     with grpc.insecure_channel(server) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)

@@ -69,14 +69,18 @@ def moments(folder: Path, generator: random.Random, count: int) -> list[tuple[st
 
 
 def kill_at(config: str, folder: Path, step: str, seconds: float) -> list[str]:
-    """Kills it so long after the step began; gives the steps that were at work then."""
-    # A step that an earlier attempt finished, since it went on faster than undisturbed, is done again.
+    """Kills it so long after the step began; gives the steps that were at work then.
+
+    A step that was finished before, or is finished too soon, is done again.
+    """
     options = ("--force", step) if states(folder).get(step) == "done" else ()
     process = start(config, folder, *options)
     until = None
     while until is None or time.monotonic() < until:
-        if os.waitpid(process, os.WNOHANG)[0]:
-            return []  # it ended before its time was up
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            assert status == 0, Path(f"{folder}.log").read_text()
+            return kill_at(config, folder, step, seconds / 2)
         if until is None and states(folder).get(step) == "begun":
             until = time.monotonic() + seconds
         time.sleep(0.01)
