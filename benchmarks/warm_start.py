@@ -52,6 +52,7 @@ def compare(
     train(older, output / "older" / "training", anew, progress)
     start = WarmStart(older, output / "older" / "training", anew)
     schema = Schema.read(newer)
+    (output / "start").mkdir(exist_ok=True)
     model, _, _ = build_model(newer, output / "start", schema, anew, progress)
     start.into(model, newer, progress)
     before = Validation(model, newer, schema, anew).measure()["ndcg@10"]
