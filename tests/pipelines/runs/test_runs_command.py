@@ -1,7 +1,10 @@
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -49,6 +52,16 @@ def _tandem(*arguments, status=0, given=None):
     result = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["runs", *map(str, arguments)], input=given)
     assert result.exit_code == status, result.output
     return result.output
+
+
+def test_the_manual_shows_commands_and_options_that_there_are():
+    manual = (Path(__file__).parents[3] / "docs" / "runs.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```$", manual, re.DOTALL | re.MULTILINE)
+    commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
+    assert len(commands) > 6
+    for command in commands:
+        # An option that is not there is refused before help is given.
+        assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0, command
 
 
 def test_runs_are_listed_the_newest_first(runs):
