@@ -10,12 +10,12 @@ import fasteners
 from rich.console import Console
 from rich.progress import Progress as Bars
 
+from benchmarks import finished
 from benchmarks.chart import draw
 from benchmarks.configs import examples_key
 from benchmarks.judging import Judging
 from benchmarks.models import Trained, train_and_export
 from benchmarks.record import write_record
-from pipelines import steps
 from pipelines.config import RunConfig
 from pipelines.evaluation.cases import HeldOut
 from pipelines.evaluation.report import Report
@@ -83,7 +83,7 @@ class Comparison:
     def _preprocess(self) -> None:
         config = self._configs[0]
         key = examples_key(config)
-        marker = steps.Marker(self._folder / ".finished" / "preprocess")
+        marker = finished.Marker(self._folder / ".finished" / "preprocess")
         if marker.holds(key) and (self._examples / SCHEMA_FILE).exists():
             self._console.print("examples: nothing has changed, reused")
             return

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines import steps
+from benchmarks import finished
 from pipelines.config import RunConfig
+from pipelines.work.preprocess import digests
 from preprocessing.plan import make_plan
 from preprocessing.schema import InputError
 
@@ -37,7 +38,7 @@ def read_configs(paths: Sequence[Path]) -> list[RunConfig]:
 
 def examples_key(config: RunConfig) -> str:
     """A fingerprint of everything that goes into the examples, their name apart."""
-    return steps.key(config.data, *steps.states(make_plan(config.data, config.base)))
+    return finished.key(config.data, *map(str, digests(make_plan(config.data, config.base)).items()))
 
 
 def _difference(one: Any, other: Any) -> tuple[str, ...] | None:

@@ -12,11 +12,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks import finished
 from benchmarks.kept import Kept
 from benchmarks.models import Trained
 from benchmarks.peers.ials import ials
 from benchmarks.peers.tutorial import tfrs_tutorial
-from pipelines import steps
 from pipelines.evaluation.cases import HeldOut, read_ids
 from pipelines.evaluation.judge import Judge
 from pipelines.evaluation.peers.peer import Kind
@@ -68,7 +68,7 @@ class Judging:
         self._console = console
         self._progress = progress
         code = [file_digest(path) for pattern in JUDGING for path in sorted(ROOT.glob(pattern))]
-        self._key = steps.key(self._judge.schema.digest, part, *code)
+        self._key = finished.key(self._judge.schema.digest, part, *code)
 
     def compare(self, trained: Sequence[Trained]) -> tuple[Report, list[Kept]]:
         """Judges the models and the peers, unless that was done already.
@@ -126,7 +126,7 @@ class Judging:
         return kept
 
     def _kept(self, name: str, what: str, work: Callable[[], Judged]) -> Kept:
-        key = steps.key(self._key, name, what)
+        key = finished.key(self._key, name, what)
         path = self._folder / self._part / f"{name.replace(',', '').replace(' ', '-')}.npz"
         kept = Kept.read(path, key)
         if kept is None:

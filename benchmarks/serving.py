@@ -1,6 +1,6 @@
 """How fast a model is served, and how good and fast the indexes are.
 
-    python benchmarks/serving.py --model runs/movielens-100k/model --output runs/serving
+    python benchmarks/serving.py --model runs/movielens-100k/serving --output runs/serving
 
 Without `--model`, a small one is made first. Server, echo, callers and every index run in processes of their
 own. Nothing else should run on the machine. Needs the extra `bench`: `pip install -e '.[bench]'`.

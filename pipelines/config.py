@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from preprocessing.config import DataConfig, read_config
+from preprocessing.schema import Document, parse, read_config_mapping
 from trainer import config as trainer_config
 from trainer.config import TrainerConfig
+
+
+class EvaluateConfig(Document):
+    """The `evaluate:` section.
+
+    Attributes:
+      require: what a model must reach to be pushed, such as `ndcg@10>=0.1`.
+    """
+
+    require: tuple[str, ...] = ()
+
+
+class PushConfig(Document):
+    """The `push:` section.
+
+    Attributes:
+      folder: where a model server looks for versions; `serving/` in the run folder when not given. A
+        relative one starts at the config's folder.
+    """
+
+    folder: str | None = None
+
+
+class PipelineConfig(Document):
+    """The sections that only a run reads."""
+
+    evaluate: EvaluateConfig = EvaluateConfig()
+    push: PushConfig = PushConfig()
 
 
 @dataclass(frozen=True)
@@ -19,12 +50,14 @@ class RunConfig:
       base: the folder where the config's relative paths start.
       data: for preprocessing.
       trainer: for training and export.
+      pipeline: for what comes after.
     """
 
     name: str
     base: Path
     data: DataConfig
     trainer: TrainerConfig
+    pipeline: PipelineConfig
 
     @classmethod
     def read(cls, path: Path) -> RunConfig:
@@ -34,4 +67,26 @@ class RunConfig:
           InputError: no such file, or anything in it that is not allowed.
         """
         name, data = read_config(path)
-        return cls(name, path.resolve().parent, data, trainer_config.read_config(path))
+        trainer = trainer_config.read_config(path)
+        values = read_config_mapping(path)
+        given = {key: values[key] for key in PipelineConfig.model_fields if values.get(key) is not None}
+        pipeline = parse(PipelineConfig, given, str(path))
+        return cls(name, path.resolve().parent, data, trainer, pipeline)
+
+    def parts(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Parts of the config by dotted keys, such as `train` or `export.candidates`.
+
+        Raises:
+          KeyError: there is no such key.
+        """
+        sections: dict[str, Any] = {"name": self.name}
+        sections["data"] = self.data.model_dump(mode="json", by_alias=True)
+        for document in (self.trainer, self.pipeline):
+            sections |= document.model_dump(mode="json", by_alias=True)
+        return {key: _below(sections, key) for key in keys}
+
+
+def _below(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values

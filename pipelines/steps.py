@@ -1,55 +1,78 @@
-"""Tells whether a step has to be done again."""
+"""The steps of a run, each declared once."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from pathlib import Path
+from pipelines.runs.graph import Graph
+from pipelines.runs.step import Step
+from pipelines.work.bless import bless, check_requirements
+from pipelines.work.evaluate import REPORT_TEXT, evaluate
+from pipelines.work.export import export
+from pipelines.work.preprocess import preprocess
+from pipelines.work.preprocess import sources as tables
+from pipelines.work.push import push
+from pipelines.work.recommend import RECOMMENDATIONS, recommend
+from pipelines.work.train import sources as older_model
+from pipelines.work.train import train
 
-from pipelines import __version__
-from preprocessing.plan import Plan
-from preprocessing.schema import Document, file_digest, write_whole
-
-
-def key(*parts: str | Document) -> str:
-    """One fingerprint of everything that goes into a step, this version of Tandem included."""
-    digest = hashlib.sha256(__version__.encode())
-    for part in parts:
-        text = part.model_dump_json() if isinstance(part, Document) else part
-        digest.update(f"{len(text)}:{text}".encode())
-    return digest.hexdigest()
-
-
-def states(plan: Plan) -> Iterator[str]:
-    """The content of every file that preprocessing reads, as one line each.
-
-    Files on this machine are read and hashed; of a remote one its name and size must do.
-    """
-    for source in plan.sources:
-        for file in source.files:
-            path = Path(file.path)
-            yield f"{file.name} {file.size} {file_digest(path) if path.is_file() else ''}"
-    if plan.language_model:
-        for path in sorted(plan.language_model.path.iterdir()):
-            if path.is_file():
-                yield f"{path.name} {file_digest(path)}"
-
-
-class Marker:
-    """A file that says which key a step was last finished with."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def holds(self, key: str) -> bool:
-        """Whether the step was finished with this key."""
-        return self._path.exists() and self._path.read_text(encoding="utf-8") == key
-
-    def remove(self) -> None:
-        """Forgets it, before the step is begun."""
-        self._path.unlink(missing_ok=True)
-
-    def write(self, key: str) -> None:
-        """Remembers it, once the step's artifact is whole."""
-        self._path.parent.mkdir(exist_ok=True)
-        write_whole(self._path, key.encode())
+PREPROCESS = Step(
+    name="preprocess",
+    needs=(),
+    reads=("name", "data"),
+    code=("preprocessing", "pipelines.work.preprocess"),
+    marker="schema.json",
+    work=preprocess,
+    sources=tables,
+)
+TRAIN = Step(
+    name="train",
+    needs=("preprocess",),
+    reads=("model", "train", "export.candidates"),
+    code=("trainer", "preprocessing.schema", "pipelines.work.train"),
+    marker="training.json",
+    work=train,
+    sources=older_model,
+)
+EXPORT = Step(
+    name="export",
+    needs=("preprocess", "train"),
+    reads=("model", "train.refit", "search", "export"),
+    code=("trainer", "preprocessing.schema", "pipelines.work.export"),
+    marker="saved_model.pb",
+    work=export,
+)
+EVALUATE = Step(
+    name="evaluate",
+    needs=("preprocess", "export"),
+    reads=(),
+    code=("pipelines.evaluation", "serving", "preprocessing.schema", "trainer", "pipelines.work.evaluate"),
+    marker="metrics.json",
+    work=evaluate,
+    shown=REPORT_TEXT,
+)
+BLESS = Step(
+    name="bless",
+    needs=("evaluate",),
+    reads=("evaluate",),
+    code=("pipelines.evaluation", "pipelines.work.bless"),
+    marker="",
+    work=bless,
+    check=check_requirements,
+)
+PUSH = Step(
+    name="push",
+    needs=("export", "bless"),
+    reads=("push",),
+    code=("pipelines.work.push",),
+    marker="saved_model.pb",
+    work=push,
+)
+RECOMMEND = Step(
+    name="recommend",
+    needs=("preprocess", "push"),
+    reads=(),
+    code=("serving", "pipelines.recommendations", "pipelines.work.recommend"),
+    marker="",
+    work=recommend,
+    shown=RECOMMENDATIONS,
+)
+GRAPH = Graph((PREPROCESS, TRAIN, EXPORT, EVALUATE, BLESS, PUSH, RECOMMEND))

@@ -24,6 +24,7 @@ def export(
     model: Path,
     config: TrainerConfig,
     progress: Progress,
+    attempt: str = "",
 ) -> Path:
     """Exports what a finished training came to, unless the newest version is just that.
 
@@ -35,6 +36,7 @@ def export(
       model: where versions go.
       config: the trainer's sections of the config.
       progress: where to show it.
+      attempt: what to name it by in a run; a version of another attempt is not taken for it.
 
     Returns:
       the version's folder, which appears whole or not at all.
@@ -56,6 +58,7 @@ def export(
         validation={"ndcg@10": result.blended_ndcg, "rmse": result.ranking},
         fingerprint=result.fingerprint,
         search=config.search,
+        attempt=attempt,
         export=config.export,
     )
     with writing_alone(model):

@@ -11,14 +11,20 @@ from rich.progress import Progress as Bars
 
 
 class Progress:
-    """Writes progress to a console; on anything but a terminal it prints a line where that helps."""
+    """Writes progress to a console; on anything but a terminal it prints a line where that helps.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+      console: where to.
+      make_bars: makes bars that are shown elsewhere, of the arguments of rich's own.
+    """
+
+    def __init__(self, console: Console, make_bars: Callable[..., Bars] = Bars) -> None:
         self._console = console
+        self._make_bars = make_bars
         self._bars: Bars | None = None
 
     def _columns(self) -> Bars:
-        return Bars(
+        return self._make_bars(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -23,6 +24,9 @@ from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import RefitJournal
 from trainer.validation import Validation
+
+if TYPE_CHECKING:
+    from trainer.warm_start import WarmStart
 
 RESULT_FILE = "training.json"
 
@@ -128,11 +132,17 @@ def _check_content(schema: Schema, config: TrainerConfig) -> None:
 
 
 def train(
-    examples: Path, training: Path, config: TrainerConfig, progress: Progress, logs: Path | None = None
+    examples: Path,
+    training: Path,
+    config: TrainerConfig,
+    progress: Progress,
+    logs: Path | None = None,
+    start: WarmStart | None = None,
 ) -> TrainResult:
     """Trains on `examples/` and leaves checkpoints and training.json in the training folder.
 
-    TensorBoard logs go to `logs`, which is `logs/` in the training folder when not given.
+    TensorBoard logs go to `logs`, which is `logs/` in the training folder when not given. With a `start`
+    an older model is trained on; a training that was begun otherwise must not be in the folder.
 
     A training that was cut off goes on from its last whole epoch; one that is finished is not
     repeated; a folder that belongs to other examples or another config is started anew.
@@ -156,6 +166,8 @@ def train(
     tf.keras.utils.set_random_seed(config.train.seed)
     precision = training_precision(config.model.language_model, progress)
     model, _, _ = build_model(examples, training, schema, config, progress, precision)
+    if start is not None:
+        start.into(model, examples, progress)
     settings = config.train
     length = config.model.history + 1  # so that every position of a full history has a target
     batches = training_batches(examples, schema, length, settings.batch_size, settings.seed)
@@ -184,15 +196,23 @@ def train(
         ranking=metrics.get("rmse"),
     )
     if settings.refit:
-        refit(examples, training, schema, config, result.best_epoch, progress)
+        refit(examples, training, schema, config, result.best_epoch, progress, start)
     result.write(training)
     return result
 
 
 def refit(
-    examples: Path, training: Path, schema: Schema, config: TrainerConfig, epochs: int, progress: Progress
+    examples: Path,
+    training: Path,
+    schema: Schema,
+    config: TrainerConfig,
+    epochs: int,
+    progress: Progress,
+    start: WarmStart | None = None,
 ) -> None:
-    """Trains a new model on the training and the validation part, and keeps it in `refit/`.
+    """Trains a new model, or again the one to start from, on the training and the validation part.
+
+    It is kept in `refit/`.
 
     Raises:
       InputError: the loss became infinite.
@@ -201,6 +221,8 @@ def refit(
     tf.keras.utils.set_random_seed(settings.seed)
     precision = training_precision(config.model.language_model, progress)
     model, _, _ = build_model(examples, training, schema, config, progress, precision)
+    if start is not None:
+        start.into(model, examples, progress)
     batches = training_batches(
         examples,
         schema,

@@ -44,6 +44,7 @@ class Details(Document):
       blend: weight of the ranking score in the serving score.
       validation: what training measured.
       fingerprint: of examples and config.
+      attempt: names the attempt of a run's step that exported it; `""` outside of runs.
     """
 
     format: Literal[3] = 3
@@ -54,6 +55,7 @@ class Details(Document):
     blend: float
     validation: dict[str, float | None]
     fingerprint: str
+    attempt: str = ""
     search: SearchConfig
     export: ExportConfig
 

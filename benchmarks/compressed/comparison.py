@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import finished
 from benchmarks.compressed.measuring import found, measure, tuned_weights
 from benchmarks.compressed.report import Row, draw, table, write_record
 from benchmarks.compressed.timed import TimedProgress
 from benchmarks.compressed.variants import Variant, indexes, named, variants
 from benchmarks.configs import examples_key
 from benchmarks.models import train_and_export
-from pipelines import steps
 from pipelines.config import RunConfig
 from preprocessing.pipeline import preprocess
 from preprocessing.schema import SCHEMA_FILE
@@ -51,7 +51,7 @@ def _folder(output: Path, variant: Variant) -> Path:
 
 
 def _examples(run: RunConfig, output: Path, console: Console) -> Path:
-    examples, marker = output / "examples", steps.Marker(output / ".finished" / "preprocess")
+    examples, marker = output / "examples", finished.Marker(output / ".finished" / "preprocess")
     key = examples_key(run)
     if not (marker.holds(key) and (examples / SCHEMA_FILE).exists()):
         marker.remove()

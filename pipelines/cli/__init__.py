@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines import __version__
-from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, search, serve, train
+from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, runs, search, serve, train
 
 app = typer.Typer(
     name="tandem",
@@ -42,6 +42,7 @@ def tandem(
 
 # In the order in which data flows; --help shows them so.
 app.command()(run.run)
+app.add_typer(runs.app, name="runs")
 app.add_typer(assets.app, name="assets")
 app.command()(preprocess.preprocess)
 app.command()(train.train)

@@ -51,7 +51,7 @@ def add(
 
     Training anew starts from the items table, so put them there too.
 
-    Example: `tandem index add --model runs/shop/model --items new.jsonl`
+    Example: `tandem index add --model runs/shop/serving --items new.jsonl`
     """
     from rich.console import Console
 
@@ -90,7 +90,7 @@ def build(
 ) -> None:
     """Builds the index anew, of another kind or with other sizes; what is not given stays as it is.
 
-    Example: `tandem index build --model runs/shop/model --index portable`
+    Example: `tandem index build --model runs/shop/serving --index portable`
     """
     from rich.console import Console
 

@@ -35,7 +35,7 @@ def serve(context: typer.Context) -> None:
     waited for. A new version in it is picked up, with no request lost; a broken one is reported and the old
     one keeps serving. Ctrl-C or SIGTERM answers what is in flight, then ends.
 
-    Example: `tandem serve --model_base_path=runs/movielens-100k/model`, then `tandem recommend --user 196`.
+    Example: `tandem serve --model_base_path=runs/movielens-100k/serving`, then `tandem recommend --user 196`.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.WARNING)

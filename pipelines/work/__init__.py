@@ -1,0 +1,1 @@
+"""What each step of a run does, one module a step."""

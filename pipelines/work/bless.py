@@ -1,0 +1,43 @@
+"""`evaluation/metrics.json` and the requirements to `evaluation/blessing.json`, with a page for people."""
+
+from __future__ import annotations
+
+from pipelines.config import RunConfig
+from pipelines.runs.artifact import Artifact
+from pipelines.runs.job import Job
+from preprocessing.schema import file_digest
+
+
+def check_requirements(config: RunConfig) -> None:
+    """Refuses requirements that cannot be read.
+
+    Raises:
+      InputError: it says which, and what is allowed.
+    """
+    if config.pipeline.evaluate.require:
+        from pipelines.evaluation.requirements import Requirement
+
+        for text in config.pipeline.evaluate.require:
+            Requirement.parse(text)
+
+
+def bless(job: Job) -> Artifact:
+    """Judges the report by the requirements; a model is blessed when it holds all of them.
+
+    Raises:
+      InputError: the report does not have what one of them asks for.
+    """
+    from pipelines.evaluation import requirements
+    from pipelines.evaluation.output import METRICS_FILE, PAGE_FILE
+    from pipelines.evaluation.page.page import write_page
+    from pipelines.evaluation.report import Report
+
+    folder = job.artifacts["evaluate"]
+    wanted = [requirements.Requirement.parse(text) for text in job.config.pipeline.evaluate.require]
+    report = Report.read(folder / METRICS_FILE)
+    blessing = requirements.bless(report, wanted)
+    write_page(folder / PAGE_FILE, report, blessing)
+    blessing.write(folder)
+    blessing.print(job.display.console)
+    path = folder / requirements.BLESSING_FILE
+    return Artifact(path, file_digest(path))

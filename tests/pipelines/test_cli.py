@@ -1,0 +1,28 @@
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "--config", "{file}", "--output", "x"), "the section data: is missing"),
+        (("run", "--config", "{folder}/nope.yaml"), "no such file"),
+        (
+            ("run", "--config", "{toy}", "--until", "fly"),
+            "--until: no step 'fly'; there are preprocess",
+        ),
+        (("evaluate", "--model", "{folder}", "--examples", "{folder}"), "neither a SavedModel nor a folder"),
+        (
+            ("train", "--config", "{file}", "--training", "{file}", "--examples", "{folder}"),
+            "no schema.json here",
+        ),
+        (("recommend", "--timeout", "soon"), "Invalid value for '--timeout'"),
+    ],
+)
+def test_wrong_arguments_are_one_message_and_status_2(tandem, tmp_path, arguments, said):
+    file, toy = tmp_path / "file.yaml", tmp_path / "toy.yaml"
+    file.write_text("train: {epochs: 1}\n")
+    toy.write_text(
+        "data: {interactions: {path: x.csv, columns: {user_id: {kind: id}, item_id: {kind: id}}}}\n"
+    )
+    _, errors = tandem(*(each.format(file=file, folder=tmp_path, toy=toy) for each in arguments), status=2)
+    assert said in errors

@@ -1,0 +1,182 @@
+"""Starts a model from the weights of an older one, whose vocabularies were smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from preprocessing.schema import RESERVED, Entity, InputError, Schema, folder_digest, read_vocabulary
+from trainer.config import ModelConfig, TrainerConfig
+from trainer.model import Tandem
+from trainer.progress import Progress
+from trainer.refit import exported_checkpoint
+from trainer.train import TrainResult, build_model
+
+FREE = frozenset(
+    {"dropout", "ranker_dropout", "id_dropout", "user_dropout", "temperature", "negatives", "loss"}
+)
+"""The keys of `model:` that say how it is trained, not what its weights are."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A weight with a row (or a column) for each index of a vocabulary.
+
+    Attributes:
+      old, new: the vocabularies by index, the two reserved indices left out; of the old one, as far as the
+        older model has rows.
+      axis: which axis of the weight the indices are.
+    """
+
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    axis: int = 0
+
+    def moved(self, old: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The old weight in its new places; zero, as for what training never saw, where there was none."""
+        places = {value: index for index, value in enumerate(self.old, RESERVED)}
+        pairs = [(index, places[value]) for index, value in enumerate(self.new, RESERVED) if value in places]
+        target, source = np.array([*((each, each) for each in range(RESERVED)), *pairs]).T
+        moved = np.zeros(shape, old.dtype)
+        rows = np.moveaxis(moved, self.axis, 0)
+        rows[target] = np.moveaxis(old, self.axis, 0)[source]
+        return moved
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """An older model to start from.
+
+    What it learned about single items, users and values of attributes is found by their ids; what it does
+    not know starts like what training never saw, at zero. All other weights are taken as they are.
+
+    Attributes:
+      examples: that it was trained on.
+      training: its training folder.
+      config: the trainer's sections of its config.
+    """
+
+    examples: Path
+    training: Path
+    config: TrainerConfig
+
+    def into(self, model: Tandem, examples: Path, progress: Progress) -> None:
+        """Gives a model of newer examples the older one's weights.
+
+        Args:
+          model: not trained yet.
+          examples: that it is going to be trained on.
+          progress: where to tell.
+
+        Raises:
+          InputError: the older model is not finished, or one has weights that the other cannot have.
+        """
+        schema = Schema.read(self.examples)
+        checkpoint = exported_checkpoint(self.training, self.config.train.refit)
+        if TrainResult.read(self.training) is None or checkpoint is None:
+            raise InputError(f"{self.training}: no finished training to start from")
+        _check_config(self.config.model, model.config)
+        _check_schema(self.examples, schema, examples, Schema.read(examples))
+        older, _, _ = build_model(self.examples, self.training, schema, self.config, progress)
+        tf.train.Checkpoint(model=older).restore(checkpoint).assert_existing_objects_matched()
+        items = _known(self.examples, schema.items), _known(examples, model.schema.items)
+        users = _known(self.examples, schema.users), _known(examples, model.schema.users)
+        tables = _tables(self.examples, older.schema, examples, model.schema, Rows(*items), Rows(*users))
+        # Both are made of the same config and the same attributes, so their weights stand in the same order.
+        for old, new in zip(older.variables, model.variables, strict=True):
+            assert old.name == new.name
+            rows = tables.get(new.name.removesuffix(":0"))
+            new.assign(old if rows is None else rows.moved(old.numpy(), tuple(new.shape)))
+        shares = (
+            f"{len(set(old) & set(new)):,} of {len(new):,} {name}"
+            for name, (old, new) in (("items", items), ("users", users))
+        )
+        progress.say(f"Starting from {self.training}, which knows {' and '.join(shares)}")
+
+
+def _known(examples: Path, entity: Entity) -> tuple[str, ...]:
+    """The ids that have training interactions."""
+    return tuple(read_vocabulary(examples / entity.vocabulary)[: entity.first_unseen - RESERVED])
+
+
+def _tables(
+    older_examples: Path, older: Schema, newer_examples: Path, newer: Schema, items: Rows, users: Rows
+) -> dict[str, Rows]:
+    """The weights that belong to single items, users and values of attributes, by name."""
+    tables = {
+        "item_tower/id/embeddings": items,
+        "item_bias": items,
+        "user_bias": users,
+        "user_embedding": users,
+    }
+    for old, new, tower in ((older.items, newer.items, "item_tower"), (older.users, newer.users, "profile")):
+        for one, other in zip(old.features, new.features, strict=True):
+            if one.vocabulary and other.vocabulary:
+                values = Rows(
+                    tuple(read_vocabulary(older_examples / one.vocabulary)),
+                    tuple(read_vocabulary(newer_examples / other.vocabulary)),
+                )
+                tables[f"{tower}/features/{other.name}/embedding/embeddings"] = values
+                if tower == "item_tower":
+                    tables[f"attributes/{other.name}/kernel"] = replace(values, axis=1)
+                    tables[f"attributes/{other.name}/bias"] = values
+    return tables
+
+
+def _check_config(older: ModelConfig, newer: ModelConfig) -> None:
+    """Refuses another shape of the model.
+
+    Raises:
+      InputError: every key that differs.
+    """
+    old, new = (config.model_dump(by_alias=True) for config in (older, newer))
+    differences = [
+        f"model.{key}: {old[key]!r} in the older model, {new[key]!r} here"
+        for key in new
+        if key not in FREE and old[key] != new[key]
+    ]
+    # A ranker that is not trained keeps its weights in another order.
+    if bool(older.loss.alpha) != bool(newer.loss.alpha):
+        differences.append(
+            f"model.loss.alpha: {older.loss.alpha} in the older model, {newer.loss.alpha} here"
+        )
+    _refuse(differences)
+
+
+def _check_schema(older_examples: Path, older: Schema, newer_examples: Path, newer: Schema) -> None:
+    """Refuses examples of other columns.
+
+    Raises:
+      InputError: everything that differs.
+    """
+    differences = []
+    for what, old, new in (("items", older.items, newer.items), ("users", older.users, newer.users)):
+        had, has = ([(each.name, each.kind, each.length) for each in one.features] for one in (old, new))
+        if had != has:
+            differences.append(
+                f"attributes of {what}: {_listed(had)} in the older examples, {_listed(has)} here"
+            )
+        if (old.text is None) != (new.text is None):
+            differences.append(f"texts of {what}: in the {'newer' if new.text else 'older'} examples alone")
+    if (older.label is None) != (newer.label is None):
+        differences.append(f"labels: in the {'newer' if newer.label else 'older'} examples alone")
+    if _language_model(older_examples, older) != _language_model(newer_examples, newer):
+        differences.append("the language model: another one in the older examples")
+    _refuse(differences)
+
+
+def _listed(features: Sequence[tuple[str, str, int]]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind, _ in features) or "none"
+
+
+def _language_model(examples: Path, schema: Schema) -> str | None:
+    return None if schema.language_model is None else folder_digest(examples / schema.language_model.folder)
+
+
+def _refuse(differences: Sequence[str]) -> None:
+    if differences:
+        raise InputError("a model cannot start from one of another shape:\n" + "\n".join(differences))
