@@ -18,6 +18,8 @@ def version() -> str:
     raise RuntimeError("pipelines/__init__.py holds no __version__")
 
 
+TUNE = ["matplotlib>=3.8", "optuna>=4.5"]
+VERTEX = ["google-cloud-aiplatform>=1.148,<2", "google-cloud-pipeline-components>=2.22,<3", "kfp==2.17.*"]
 BENCH = ["implicit>=0.7", "matplotlib>=3.8", "threadpoolctl>=3"]
 
 setup(
@@ -57,9 +59,13 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
-        "gcp": ["apache-beam[gcp]>=2.77,<3", "google-cloud-aiplatform>=1.70", "kfp>=2.10"],
+        "gcp": ["apache-beam[gcp]>=2.77,<3"],
+        "vertex": ["apache-beam[gcp]>=2.77,<3", *VERTEX],
+        "tune": TUNE,
         "test": [
             *BENCH,
+            *TUNE,
+            *VERTEX,
             "cryptography>=42",
             "hypothesis>=6",
             "import-linter>=2",

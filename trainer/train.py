@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -144,11 +145,17 @@ def _check_content(schema: Schema, config: TrainerConfig) -> None:
 
 
 def train(
-    examples: Path, training: Path, config: TrainerConfig, progress: Progress, logs: Path | None = None
+    examples: Path,
+    training: Path,
+    config: TrainerConfig,
+    progress: Progress,
+    logs: Path | None = None,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> TrainResult:
     """Trains on `examples/` and leaves checkpoints and training.json in the training folder.
 
-    TensorBoard logs go to `logs`, which is `logs/` in the training folder when not given.
+    TensorBoard logs go to `logs`, which is `logs/` in the training folder when not given. `callbacks` hear
+    of each epoch once it is saved, with the validation metrics; what they raise ends the training.
 
     A training that was cut off goes on from its last whole epoch; one that is finished is not
     repeated; a folder that belongs to other examples or another config is started anew.
@@ -182,7 +189,8 @@ def train(
         while not journal.finished and journal.epochs < settings.epochs:
             # Epochs differ in the number of their batches, which within one `fit` is taken for an error.
             epoch = journal.epochs
-            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[journal])
+            told = [journal, *callbacks]
+            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=told)
     journal.restore_best()
     metrics = validation.measure()
     # A ranker that nobody trained has no say.

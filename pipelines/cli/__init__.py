@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines import __version__
-from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, serve, train
+from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, serve, train, tune
 
 app = typer.Typer(
     name="tandem",
@@ -45,6 +45,7 @@ app.command()(run.run)
 app.add_typer(assets.app, name="assets")
 app.command()(preprocess.preprocess)
 app.command()(train.train)
+app.command()(tune.tune)
 app.add_typer(index.app, name="index")
 app.command()(evaluate.evaluate)
 app.command(cls=serve.ServeCommand, context_settings=serve.READS_ITS_OWN_FLAGS)(serve.serve)
