@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines import __version__
-from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, serve, train, tune
+from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, serve, train, tune, vertex
 
 app = typer.Typer(
     name="tandem",
@@ -50,6 +50,7 @@ app.add_typer(index.app, name="index")
 app.command()(evaluate.evaluate)
 app.command(cls=serve.ServeCommand, context_settings=serve.READS_ITS_OWN_FLAGS)(serve.serve)
 app.command()(recommend.recommend)
+app.add_typer(vertex.app, name="vertex")
 
 
 def main() -> None:
