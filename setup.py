@@ -19,6 +19,8 @@ def version() -> str:
 
 
 BENCH = ["implicit>=0.7", "threadpoolctl>=3"]
+TUNE = ["optuna>=4.5"]
+VERTEX = ["google-cloud-aiplatform>=1.148,<2", "google-cloud-pipeline-components>=2.22,<3", "kfp==2.17.*"]
 
 setup(
     name="tandem-recommender",
@@ -62,9 +64,13 @@ setup(
         "typer>=0.12",
     ],
     extras_require={
-        "gcp": ["apache-beam[gcp]>=2.77,<3", "google-cloud-aiplatform>=1.70", "kfp>=2.10"],
+        "gcp": ["apache-beam[gcp]>=2.77,<3"],
+        "vertex": ["apache-beam[gcp]>=2.77,<3", *VERTEX],
+        "tune": TUNE,
         "test": [
             *BENCH,
+            *TUNE,
+            *VERTEX,
             "cryptography>=42",
             "hypothesis>=6",
             "import-linter>=2",

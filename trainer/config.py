@@ -229,7 +229,7 @@ class TrainerConfig(Document):
 
 
 SECTIONS = frozenset(TrainerConfig.model_fields)
-OTHER_ROOMS = frozenset({"name", "data", "evaluate", "push"})
+OTHER_ROOMS = frozenset({"name", "data", "evaluate", "push", "tune", "vertex"})
 
 
 def parse_config(values: dict[str, object], where: str) -> TrainerConfig:

@@ -108,3 +108,5 @@ class Journal(tf.keras.callbacks.Callback):
         # Saved last: a kill before this line trains the epoch again, and loses nothing.
         self._newest.save(checkpoint_number=epoch + 1)
         self._progress.epoch(epoch + 1, loss, metrics, self.best_epoch)
+        if logs is not None:
+            logs.update(metrics)  # for the callbacks that come next

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,11 +139,13 @@ def train(
     progress: Progress,
     logs: Path | None = None,
     start: WarmStart | None = None,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> TrainResult:
     """Trains on `examples/` and leaves checkpoints and training.json in the training folder.
 
     TensorBoard logs go to `logs`, which is `logs/` in the training folder when not given. With a `start`
-    an older model is trained on; a training that was begun otherwise must not be in the folder.
+    an older model is trained on; a training that was begun otherwise must not be in the folder. `callbacks`
+    hear of each epoch once it is saved, with the validation metrics; what they raise ends the training.
 
     A training that was cut off goes on from its last whole epoch; one that is finished is not
     repeated; a folder that belongs to other examples or another config is started anew.
@@ -180,7 +183,8 @@ def train(
         while not journal.finished and journal.epochs < settings.epochs:
             # Epochs differ in the number of their batches, which within one `fit` is taken for an error.
             epoch = journal.epochs
-            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[journal])
+            told = [journal, *callbacks]
+            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=told)
     journal.restore_best()
     model.refresh_texts(progress)
     metrics = validation.measure()

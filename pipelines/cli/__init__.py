@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from pipelines import __version__
-from pipelines.cli import assets, evaluate, index, preprocess, recommend, run, runs, search, serve, train
+from pipelines.cli import (
+    assets,
+    evaluate,
+    index,
+    preprocess,
+    recommend,
+    run,
+    runs,
+    search,
+    serve,
+    train,
+    tune,
+    vertex,
+)
 
 app = typer.Typer(
     name="tandem",
@@ -46,11 +59,13 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(assets.app, name="assets")
 app.command()(preprocess.preprocess)
 app.command()(train.train)
+app.command()(tune.tune)
 app.add_typer(index.app, name="index")
 app.command()(evaluate.evaluate)
 app.command(cls=serve.ServeCommand, context_settings=serve.READS_ITS_OWN_FLAGS)(serve.serve)
 app.command()(recommend.recommend)
 app.command()(search.search)
+app.add_typer(vertex.app, name="vertex")
 
 
 def main() -> None:

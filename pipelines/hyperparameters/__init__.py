@@ -1,0 +1,1 @@
+"""Searches the config's own keys for the best values: `tandem tune`."""
