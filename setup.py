@@ -18,7 +18,7 @@ def version() -> str:
     raise RuntimeError("pipelines/__init__.py holds no __version__")
 
 
-BENCH = ["implicit>=0.7", "matplotlib>=3.8", "threadpoolctl>=3"]
+BENCH = ["bm25s>=0.3", "implicit>=0.7", "matplotlib>=3.8", "threadpoolctl>=3"]
 
 setup(
     name="tandem-recommender",
