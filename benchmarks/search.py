@@ -55,6 +55,7 @@ def search(
         from benchmarks.search_queries.benchmark import Draw, SearchBenchmark
         from pipelines.config import RunConfig
 
+    logging.getLogger("bm25s").setLevel(logging.ERROR)  # imported, it tells everything
     drawn = Draw(held_out, queries, seed)
     SearchBenchmark(output, RunConfig.read(config), epochs, drawn, console).execute()
 

@@ -24,7 +24,7 @@ from benchmarks.search_queries.tandem import WARM_UP, TandemSearch, one_interest
 from pipelines import index, steps
 from pipelines.config import RunConfig
 from preprocessing.pipeline import preprocess
-from preprocessing.schema import SCHEMA_FILE, file_digest
+from preprocessing.schema import RESERVED, SCHEMA_FILE, file_digest
 from trainer.progress import Progress
 from trainer.version import newest_version, writing_alone
 
@@ -127,7 +127,7 @@ class SearchBenchmark:
             seconds = tandem.latencies([query.text for query in queries], CALLS, advance)
         return Report(
             self._config.name,
-            len(rows),
+            len(tandem.items) - RESERVED,
             len(tables.held_out),
             count_queries(queries),
             sum(bool(query.negated) for query in queries),

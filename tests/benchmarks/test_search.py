@@ -28,6 +28,9 @@ from trainer.dataset import read_entities
 from trainer.version import Version, newest_version
 
 ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(1800)  # a whole run, from raw tables to the picture
+
 ITEMS, HELD_OUT, QUERIES = 50, 12, 60
 GENRES = ("comedy", "drama", "horror", "western")
 PEOPLE = (
