@@ -13,7 +13,7 @@ from pipelines.evaluation.measures import Metric
 COLUMNS = {
     RECALL: "all",
     **{name: str(count) for count, name in INTERESTS.items()},
-    PRECISION: "attribute",
+    PRECISION: "asked",
     NEGATED: "negated",
 }
 
@@ -42,7 +42,7 @@ def show(report: Report, console: Console) -> None:
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("who", no_wrap=True)
+    table.add_column("who")
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
@@ -53,5 +53,5 @@ def _cells(metrics: Mapping[str, Metric], names: tuple[str, ...], sign: str) -> 
 
 
 def _cell(metric: Metric, sign: str) -> str:
-    margin = "" if metric.margin is None else f" ±{metric.margin * 100:.1f}"
+    margin = "" if metric.margin is None else f"±{metric.margin * 100:.1f}"
     return f"{metric.value * 100:{sign}.1f}{margin}"
