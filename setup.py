@@ -18,7 +18,7 @@ def version() -> str:
     raise RuntimeError("pipelines/__init__.py holds no __version__")
 
 
-BENCH = ["implicit>=0.7", "threadpoolctl>=3"]
+BENCH = ["bm25s>=0.3", "implicit>=0.7", "threadpoolctl>=3"]
 TUNE = ["optuna>=4.5"]
 VERTEX = ["google-cloud-aiplatform>=1.148,<2", "google-cloud-pipeline-components>=2.22,<3", "kfp==2.17.*"]
 

@@ -186,7 +186,7 @@ class SearchConfig(Document):
     personal: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.3
     epochs: pydantic.NonNegativeInt = 6
     batch_size: pydantic.PositiveInt = 256
-    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 1e-3
+    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 2e-3
     temperature: Annotated[float, pydantic.Field(ge=0.02)] = 0.05
 
 

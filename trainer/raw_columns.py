@@ -180,8 +180,12 @@ class RawColumns(tf.Module):
 
     def __call__(self, cells: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
         """Reads cells, each `[B]`: text vectors `[B, H]`, or None without text, and attributes by name."""
-        features = {name: reader(cells[name]) for name, reader in self._readers.items()}
+        features = self.attributes(cells)
         if not (self._text and self._encode):
             return None, features
         tokens = self._tokenizer(join_text(self._text, cells))
         return self._encode(tokens), features | {TEXT_TOKENS: tokens}
+
+    def attributes(self, cells: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Reads the attributes alone, by name."""
+        return {name: reader(cells[name]) for name, reader in self._readers.items()}

@@ -93,7 +93,7 @@ class Towers(tf.Module):
             folder = examples / schema.language_model.folder
             self._queries = QueryReader(views, folder, schema.language_model, reader, config.search.interests)
             self.interests = _traced(self._queries.interests, tf.TensorSpec([None], tf.string))
-            self._documents = DocumentReader(views, schema.items, folder, schema.language_model)
+            self._documents = DocumentReader(views, schema.items, folder, schema.language_model, reader)
             search_item = self._documents.of_columns(self._item_columns)
             self.search_item = _traced(search_item, _cells(schema.items))
         # Keras layers are out of tf.Module's sight: only the variables that a function really reads belong

@@ -53,11 +53,12 @@ def cut_pseudo_queries(table: EntityTable, entity: Entity, examples: Path, seed:
       seed: of what is cut where, and of what is left out when there is too much.
     """
     generator = np.random.default_rng(seed)
-    attributes = attribute_values(table, entity, examples)
+    attributes = attribute_values(table, entity, examples).values()
     rows: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     for item in range(RESERVED, entity.size):
-        found = list(dict.fromkeys([*_stretches(table.texts[item], generator), *attributes[item]]))
+        values = (value for attribute in attributes for value in attribute[item])
+        found = list(dict.fromkeys([*_stretches(table.texts[item], generator), *values]))
         if len(found) > PER_ITEM:
             found = [found[place] for place in sorted(generator.choice(len(found), PER_ITEM, replace=False))]
         pairs += [(item, rows.setdefault(text, len(rows))) for text in found]
@@ -69,17 +70,29 @@ def cut_pseudo_queries(table: EntityTable, entity: Entity, examples: Path, seed:
     return PseudoQueries([texts[row] for row in used], chosen[:, 0], pieces)
 
 
-def attribute_values(table: EntityTable, entity: Entity, examples: Path) -> list[list[str]]:
-    """The categorical and multiple values of each item, as they are written."""
-    values: list[list[str]] = [[] for _ in range(entity.size)]
+def attribute_values(table: EntityTable, entity: Entity, examples: Path) -> dict[str, list[list[str]]]:
+    """By categorical or multiple attribute the values of each item, as they are written."""
+    values: dict[str, list[list[str]]] = {}
     for feature in entity.features:
         if feature.kind not in ("categorical", "multi"):
             continue
         names = read_vocabulary(examples / str(feature.vocabulary))
         indices = table.features[feature.name].reshape(entity.size, -1)
-        for item, value in zip(*np.nonzero(indices >= RESERVED), strict=True):
-            values[item].append(names[indices[item, value] - RESERVED])
+        values[feature.name] = [
+            [names[index - RESERVED] for index in row if index >= RESERVED] for row in indices
+        ]
     return values
+
+
+def item_documents(table: EntityTable, entity: Entity, examples: Path) -> list[str]:
+    """Everything that is written about each item, joined as `trainer.search.reading.search_text` says."""
+    named = {column.name for column in entity.text.columns} if entity.text else set()
+    found = attribute_values(table, entity, examples)
+    shown = [rows for name, rows in found.items() if name not in named]
+    return [
+        ". ".join(part for part in (*(", ".join(rows[item]) for rows in shown), table.texts[item]) if part)
+        for item in range(entity.size)
+    ]
 
 
 def _stretches(text: str, generator: np.random.Generator) -> Iterator[str]:

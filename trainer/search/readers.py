@@ -11,7 +11,7 @@ from preprocessing.schema import Entity, LanguageModel
 from trainer.language_model.bert import LanguageModel as TextReader
 from trainer.raw_columns import RawColumns, join_text
 from trainer.search.decomposition import take_apart
-from trainer.search.reading import MOST_TOKENS, PIECE_TOKENS, Words, search_text
+from trainer.search.reading import MOST_TOKENS, PIECE_TOKENS, Words, read_tokens, search_text
 from trainer.search.views import SearchViews
 
 
@@ -64,15 +64,22 @@ class DocumentReader(tf.Module):
       items: of the schema.
       folder: of the language model.
       language_model: of the schema.
+      reader: the language model itself.
     """
 
     def __init__(
-        self, views: SearchViews, items: Entity, folder: Path, language_model: LanguageModel
+        self,
+        views: SearchViews,
+        items: Entity,
+        folder: Path,
+        language_model: LanguageModel,
+        reader: TextReader,
     ) -> None:
         super().__init__(name="document_reader")
         self._text = search_text(items)
         self._words = Words(folder, language_model, MOST_TOKENS)
-        self._see = views.items
+        self._beginning = Words(folder, language_model, read_tokens(items))
+        self._encode, self._see = reader.encode, views.items
 
     def of_columns(
         self, columns: RawColumns
@@ -80,8 +87,9 @@ class DocumentReader(tf.Module):
         """The function from raw columns to search vectors and terms; see `Towers.search_item`."""
 
         def read(cells: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            vectors, features = columns(cells)
-            terms = self._words.terms(self._words.tokens(join_text(self._text, cells)))
-            return self._see(vectors, features), terms
+            documents = join_text(self._text, cells)
+            texts = self._encode(self._beginning.tokens(documents))
+            terms = self._words.terms(self._words.tokens(documents))
+            return self._see(texts, columns.attributes(cells)), terms
 
         return read

@@ -21,7 +21,10 @@ BATCH = 256
 
 
 def search_text(entity: Entity) -> Text:
-    """How raw columns join into what can be searched for: the text, then attributes that are not in it."""
+    """How raw columns join into what can be searched for: attributes that are not in the text, then the text.
+
+    Names stand first, because the language model may not read to the end.
+    """
     columns = entity.text.columns if entity.text else ()
     named = {column.name for column in columns}
     attributes = tuple(
@@ -29,7 +32,12 @@ def search_text(entity: Entity) -> Text:
         for feature in entity.features
         if feature.kind in ("categorical", "multi") and feature.name not in named
     )
-    return Text(columns=(*columns, *attributes), max_tokens=MOST_TOKENS)
+    return Text(columns=(*attributes, *columns), max_tokens=MOST_TOKENS)
+
+
+def read_tokens(entity: Entity) -> int:
+    """Tokens of what is written about an item that the language model reads."""
+    return entity.text.max_tokens if entity.text else PIECE_TOKENS
 
 
 class Words(tf.Module):

@@ -24,7 +24,7 @@ def fit_views(
     views: SearchViews,
     queries: PseudoQueries,
     piece_texts: np.ndarray,
-    texts: tf.Tensor,
+    item_texts: np.ndarray,
     table: EntityTable,
     entity: Entity,
     config: SearchConfig,
@@ -41,14 +41,14 @@ def fit_views(
       views: to be trained.
       queries: pieces, and whose they are.
       piece_texts: their text vectors `[Q, H]`.
-      texts: text vectors of the items by index `[N, H]`.
+      item_texts: text vectors of the items by index `[N, H]`.
       table: the items.
       entity: the items of the schema.
       config: the `search:` section.
       seed: of all draws.
       progress: where to show it.
     """
-    pieces = tf.constant(piece_texts)
+    texts, pieces = tf.constant(item_texts), tf.constant(piece_texts)
     features = {name: tf.constant(values) for name, values in table.features.items()}
     present, first, count = np.unique(queries.items, return_index=True, return_counts=True)
     starts, counts = _by_item(entity.size, present, first), _by_item(entity.size, present, count)

@@ -6,7 +6,7 @@ import pytest
 from preprocessing.schema import RESERVED
 from trainer.dataset import read_entities
 from trainer.search import pseudo_queries
-from trainer.search.pseudo_queries import attribute_values, cut_pseudo_queries
+from trainer.search.pseudo_queries import attribute_values, cut_pseudo_queries, item_documents
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,16 @@ def test_pieces_come_from_the_item_they_belong_to(table, schema, examples):
     assert (np.diff(cut.items) >= 0).all()
     for item, piece in zip(cut.items, cut.pieces, strict=True):
         text = cut.texts[piece]
-        assert text in values[item] or text in table.texts[item]
+        known = [value for attribute in values.values() for value in attribute[item]]
+        assert text in known or text in table.texts[item]
 
 
 def test_attributes_are_told_as_they_were_written(table, schema, examples):
     values = attribute_values(table, schema.items, examples)
     item = table.ids.tolist().index("i3")
-    assert "drama" in values[item]
-    assert "1993" in values[item]
+    assert "drama" in values["genres"][item]
+    assert values["year"][item] == ["1993"]
+    assert item_documents(table, schema.items, examples)[item] == f"1993. {table.texts[item]}"
 
 
 def test_the_same_seed_cuts_the_same(table, schema, examples):
