@@ -34,7 +34,8 @@ STOP_WORDS = (
     "search|get|see|watch|read|buy|have|with|about|of|to|in|on|at|is|are|be|am|was|were|do|does|can|could|also|"
     "too|very|really|just|maybe|perhaps|kind|sort|stuff|things|thing|which|who|what|as|from|by|so|more|most|"
     "much|many|lots|lot|good|nice|great|best|i'm|i'd|i’d|i’m|id|im|let|let's|both|either|and|or|but|hi|hello|"
-    "thanks|thank"
+    "thanks|thank|definitely|absolutely|certainly|especially|preferably|ideally|possibly|only|even|all|quite|simply|"
+    "mostly|mainly|totally|rather"
 )
 """English words that say nothing where an interest begins or ends, and alone are no interest."""
 

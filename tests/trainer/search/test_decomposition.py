@@ -37,6 +37,7 @@ def interests(*queries):
         ("not only westerns and jazz", ["westerns", "jazz"]),
         ("Nottingham and nothingness", ["Nottingham", "nothingness"]),
         ("SLOW DRAMAS AND NO WAR", ["SLOW DRAMAS", "-WAR"]),
+        ("a dog and definitely no cat", ["dog", "-cat"]),
         ("please show me something", []),
         ("the and or", []),
         ("", []),
