@@ -56,6 +56,7 @@ def test_it_loads_in_a_process_that_knows_nothing_of_the_trainer(model_folder):
             "rank",
             "retrieve",
             "search",
+            "search_as",
             "serving_default",
             "similar",
             "welcome",
