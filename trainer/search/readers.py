@@ -44,10 +44,12 @@ class QueryReader(tf.Module):
         """Interests of queries `[B]`; see `trainer.towers.Towers.interests`."""
         text, negated = take_apart(query, self._most)
         place = tf.where(tf.not_equal(text, ""))
-        # One text more, because nothing at all cannot be read.
-        tokens = self._words.tokens(tf.concat([tf.gather_nd(text, place), [""]], 0))
-        texts = self._encode(tokens)[:-1]
-        terms = self._words.terms(tokens)[:-1]
+        count = tf.shape(place)[0]
+        # Nothing at all cannot be read, but an empty text can.
+        nothing = tf.cast(tf.equal(count, 0), tf.int32)
+        tokens = self._words.tokens(tf.pad(tf.gather_nd(text, place), [[0, nothing]]))
+        texts = self._encode(tokens)[:count]
+        terms = self._words.terms(tokens)[:count]
         shape = tf.shape(text, tf.int64)
 
         def spread(values: tf.Tensor) -> tf.Tensor:
