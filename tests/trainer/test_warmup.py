@@ -23,7 +23,9 @@ def test_every_request_is_answered(request, kind):
     sizes = {name: set() for name in loaded.signatures}
     for warmup in _requests(folder):
         name = warmup.model_spec.signature_name
-        inputs = {key: tf.constant(tf.make_ndarray(value), tf.string) for key, value in warmup.inputs.items()}
+        inputs = {
+            key: tf.constant(tf.make_ndarray(value), value.dtype) for key, value in warmup.inputs.items()
+        }
         answer = loaded.signatures[name](**inputs)
         batch = {len(value) for value in inputs.values()}
         assert len(batch) == 1 and {len(value) for value in answer.values()} == batch
