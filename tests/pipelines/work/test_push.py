@@ -11,7 +11,7 @@ from pipelines.runs.job import Job
 from pipelines.steps import GRAPH
 from pipelines.work.push import push
 from preprocessing.schema import InputError, folder_digest
-from trainer.config import ExportConfig
+from trainer.config import ExportConfig, SearchConfig
 from trainer.version import DETAILS_FILE, EXTRA, Details, writing_alone
 
 CONFIG = """
@@ -44,6 +44,7 @@ class Pushing:
             validation={},
             fingerprint="f",
             attempt=attempt,
+            search=SearchConfig(),
             export=ExportConfig(),
         )
         (folder / EXTRA / DETAILS_FILE).write_text(details.model_dump_json())
