@@ -186,8 +186,10 @@ class Search(tf.Module):
         return tf.boolean_mask(items, items >= RESERVED)
 
     def _taste(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        scores = tf.linalg.matvec(tf.gather(self._catalogue.vectors, items), user)
-        average = tf.linalg.matvec(tf.gather(self._catalogue.vectors, self._sample), user)
+        # Of the variable's value: gathering from the variable itself would make every other reader copy it.
+        vectors = self._catalogue.vectors.read_value()
+        scores = tf.linalg.matvec(tf.gather(vectors, items), user)
+        average = tf.linalg.matvec(tf.gather(vectors, self._sample), user)
         return _deviations(scores[None], average[None])[0]
 
     def _matched(self, text: tf.Tensor, weight: tf.Tensor, match: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
