@@ -184,7 +184,7 @@ class SearchConfig(Document):
     enabled: bool = True
     interests: Annotated[int, pydantic.Field(ge=1, le=32)] = 8
     personal: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.3
-    epochs: pydantic.NonNegativeInt = 6
+    epochs: pydantic.PositiveInt = 6
     batch_size: pydantic.PositiveInt = 256
     learning_rate: Annotated[float, pydantic.Field(gt=0)] = 2e-3
     temperature: Annotated[float, pydantic.Field(ge=0.02)] = 0.05

@@ -105,12 +105,6 @@ class Tandem(tfrs.Model):
         self.item_tower.adapt(items.features)
         self.profile.adapt(users.features)
 
-    @property
-    def item_texts(self) -> tf.Tensor | None:
-        """The language model's vectors of all items' texts `[N, H]`; None without texts."""
-        index = tf.range(self.schema.items.size, dtype=tf.int64)
-        return None if self._item_text is None else self._item_text(index)
-
     def catalogue(self) -> tf.Tensor:
         """The vectors of all items `[N, D]`; the reserved rows are zero."""
         return self.item_vectors(tf.range(self.schema.items.size, dtype=tf.int64))

@@ -59,6 +59,7 @@ def make_searchable(
     folder = examples / schema.language_model.folder
     documents = item_documents(items, schema.items, examples)
     identity = f"{identity} {config.search.model_dump_json()}"
+    tf.keras.utils.set_random_seed(config.train.seed)  # the same training is searched alike each time
     views = SearchViews(schema.items, reader.width)
     views.adapt(items.features)
     views.make_weights()

@@ -118,7 +118,7 @@ def _run_epochs(
     with progress.bar("Learning to search", config.epochs * len(items)) as advance:
         for _ in range(config.epochs):
             order = shuffle.permutation(items)
-            losses = []
+            losses: list[float] = []
             for begin in range(0, len(order), config.batch_size):
                 batch = order[begin : begin + config.batch_size]
                 losses.append(float(step(tf.constant(batch))))

@@ -17,8 +17,8 @@ ATTRIBUTES_AT_FIRST = 0.1
 class SearchViews(tf.keras.layers.Layer):
     """Puts interests and items into one space of the language model's width H.
 
-    Both begin as the language model's text vectors, so that what is never trained on is found as well as by
-    them, and learn a residual: `q = norm(t + W_q t)`, `s = norm(t + W_s t + attributes)`.
+    Both begin as the language model's text vectors, which find what is never trained on too, and learn a
+    residual: `q = norm(t + W_q t)`, `s = norm(t + W_s t + attributes)`.
 
     Args:
       entity: the items of the schema.

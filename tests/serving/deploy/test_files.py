@@ -118,7 +118,7 @@ def test_commands_of_the_image_exist():
 def test_compose_publishes_the_ports_and_mounts_the_models():
     for service in COMPOSE.values():
         assert [int(port.split(":")[1]) for port in service["ports"]] == [GRPC, REST]
-        assert "/model:/models/tandem:ro" in service["volumes"][0]
+        assert "/serving:/models/tandem:ro" in service["volumes"][0]
         for volume in service["volumes"][1:]:
             assert (DEPLOY / volume.split(":")[0]).is_file()
     build = COMPOSE["tandem"]["build"]
