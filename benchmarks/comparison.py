@@ -10,18 +10,15 @@ import fasteners
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from benchmarks import finished
 from benchmarks.chart import draw
-from benchmarks.configs import examples_key
+from benchmarks.examples import make_examples
 from benchmarks.judging import Judging
 from benchmarks.models import Trained, train_and_export
 from benchmarks.record import write_record
 from pipelines.config import RunConfig
 from pipelines.evaluation.cases import HeldOut
 from pipelines.evaluation.report import Report
-from pipelines.statistics_table import show_statistics
-from preprocessing.pipeline import preprocess
-from preprocessing.schema import SCHEMA_FILE, InputError
+from preprocessing.schema import InputError
 from trainer.progress import Progress
 
 
@@ -81,19 +78,9 @@ class Comparison:
             lock.release()
 
     def _preprocess(self) -> None:
-        config = self._configs[0]
-        key = examples_key(config)
-        marker = finished.Marker(self._folder / ".finished" / "preprocess")
-        if marker.holds(key) and (self._examples / SCHEMA_FILE).exists():
-            self._console.print("examples: nothing has changed, reused")
-            return
-        marker.remove()
         # Not the config's name: whichever config comes first, the examples and their digest are the same.
         name = self._folder.resolve().name
-        with self._console.status("preprocessing") as status:
-            preprocess(config.data, name, config.base, self._examples, self._workers, progress=status.update)
-        show_statistics(self._examples, self._console)
-        marker.write(key)
+        make_examples(self._configs[0], name, self._folder, self._console, self._workers)
 
     def _train(self, config: RunConfig) -> Trained:
         self._console.rule(f"[bold]{config.name}", align="left")

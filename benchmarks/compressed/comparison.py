@@ -8,16 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import finished
 from benchmarks.compressed.measuring import found, measure, tuned_weights
 from benchmarks.compressed.report import Row, draw, table, write_record
 from benchmarks.compressed.timed import TimedProgress
 from benchmarks.compressed.variants import Variant, indexes, named, variants
-from benchmarks.configs import examples_key
+from benchmarks.examples import make_examples
 from benchmarks.models import train_and_export
 from pipelines.config import RunConfig
-from preprocessing.pipeline import preprocess
-from preprocessing.schema import SCHEMA_FILE
 from trainer.progress import Progress
 from trainer.rebuild import reindex
 from trainer.version import Version, newest_version
@@ -33,7 +30,7 @@ def compare(config: Path, output: Path, epochs: int, groups: Sequence[str], cons
     """
     run = RunConfig.read(config)
     output.mkdir(parents=True, exist_ok=True)
-    examples = _examples(run, output, console)
+    examples = make_examples(run, run.name, output, console)
     trained = variants(run, [group for group in groups if group != INDEXES], epochs)
     rows = [_trained(run, variant, examples, output, console) for variant in trained]
     if INDEXES in groups:
@@ -48,17 +45,6 @@ def compare(config: Path, output: Path, epochs: int, groups: Sequence[str], cons
 
 def _folder(output: Path, variant: Variant) -> Path:
     return output / "models" / variant.name.replace(",", "").replace(" ", "-")
-
-
-def _examples(run: RunConfig, output: Path, console: Console) -> Path:
-    examples, marker = output / "examples", finished.Marker(output / ".finished" / "preprocess")
-    key = examples_key(run)
-    if not (marker.holds(key) and (examples / SCHEMA_FILE).exists()):
-        marker.remove()
-        with console.status("preprocessing") as status:
-            preprocess(run.data, run.name, run.base, examples, 1, progress=status.update)
-        marker.write(key)
-    return examples
 
 
 def _trained(run: RunConfig, variant: Variant, examples: Path, output: Path, console: Console) -> Row:

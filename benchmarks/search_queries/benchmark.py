@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks import finished
-from benchmarks.configs import examples_key
+from benchmarks.examples import make_examples
 from benchmarks.models import Trained, train_and_export
 from benchmarks.search_queries.chart import draw
 from benchmarks.search_queries.documents import read_documents
@@ -24,8 +24,7 @@ from benchmarks.search_queries.tables import show
 from benchmarks.search_queries.tandem import WARM_UP, TandemSearch, one_interest
 from pipelines import index
 from pipelines.config import RunConfig
-from preprocessing.pipeline import preprocess
-from preprocessing.schema import RESERVED, SCHEMA_FILE, file_digest
+from preprocessing.schema import RESERVED, file_digest
 from trainer.progress import Progress
 from trainer.version import newest_version, writing_alone
 
@@ -79,7 +78,7 @@ class SearchBenchmark:
                 )
             queries = draw_queries(tables.held_out, tables.items, self._drawn.queries, self._drawn.seed)
             write_queries(self._folder / "queries.jsonl", queries)
-            self._preprocess(tables.config)
+            make_examples(tables.config, tables.config.name, self._folder, self._console)
             trained = train_and_export(
                 tables.config, self._examples, self._folder / "trained", self._progress
             )
@@ -90,17 +89,6 @@ class SearchBenchmark:
             draw(report, chart)
             self._console.print(f"written: {record}, {chart}", soft_wrap=True)
         return report
-
-    def _preprocess(self, config: RunConfig) -> None:
-        key = examples_key(config)
-        marker = finished.Marker(self._folder / ".finished" / "preprocess")
-        if marker.holds(key) and (self._examples / SCHEMA_FILE).exists():
-            self._console.print("examples: nothing has changed, reused")
-            return
-        marker.remove()
-        with self._console.status("preprocessing") as status:
-            preprocess(config.data, config.name, config.base, self._examples, progress=status.update)
-        marker.write(key)
 
     def _add(self, trained: Trained, tables: Tables) -> Path:
         """The version with the held-out items, by `tandem index add`."""

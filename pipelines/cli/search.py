@@ -8,26 +8,15 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.asking import AsJson, Count, Exclude, History, ModelName, Server, Timeout, User, item_ids
 from pipelines.cli.connection import CaCertificate, ClientCertificate, ClientKey, Tls, credentials
-from pipelines.cli.recommend import item_ids
 
 
 def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What is wanted, and what is not, in words.")],
-    user: Annotated[
-        str, typer.Option("--user", metavar="ID", help="Who asks; their stored history counts.")
-    ] = "",
-    history: Annotated[
-        str,
-        typer.Option(
-            "--history",
-            metavar="IDS",
-            help="Item ids, the newest last, such as `50,181`, instead of the stored history.",
-        ),
-    ] = "",
-    exclude: Annotated[
-        str, typer.Option("--exclude", metavar="IDS", help="Item ids that must not come back.")
-    ] = "",
+    user: User = "",
+    history: History = "",
+    exclude: Exclude = "",
     personal: Annotated[
         float | None,
         typer.Option(
@@ -39,21 +28,15 @@ def search(
             "not given. Of somebody without a history the words alone count.",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", metavar="N", min=1, help="How many to show.")] = 10,
-    server: Annotated[
-        str, typer.Option("--server", metavar="HOST:PORT", help="The model server, as `host:port`.")
-    ] = "localhost:8500",
-    model_name: Annotated[
-        str, typer.Option("--model_name", metavar="NAME", help="The model's name there.")
-    ] = "default",
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Seconds to wait for an answer.")
-    ] = 10.0,
+    k: Count = 10,
+    server: Server = "localhost:8500",
+    model_name: ModelName = "default",
+    timeout: Timeout = 10.0,
     tls: Tls = False,
     ca_certificate: CaCertificate = None,
     client_certificate: ClientCertificate = None,
     client_key: ClientKey = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Searches in plain language, English or Chinese, by way of a running `tandem serve`.
 
