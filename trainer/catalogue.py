@@ -19,17 +19,21 @@ class Catalogue(tf.Module):
       ids: `[N]`.
       titles: what people call the items `[N]`.
       vectors: `[N, D]` float.
+      new: whether training saw no interaction with an item `[N]` bool.
       scratch: a folder for the ids' vocabulary; it must last until the model is saved.
 
     Attributes:
-      item_ids, titles, vectors: as given, as variables.
+      item_ids, titles, vectors, new: as given, as variables.
     """
 
-    def __init__(self, ids: Sequence[str], titles: Sequence[str], vectors: np.ndarray, scratch: Path) -> None:
+    def __init__(
+        self, ids: Sequence[str], titles: Sequence[str], vectors: np.ndarray, new: np.ndarray, scratch: Path
+    ) -> None:
         super().__init__(name="catalogue")
         self.item_ids = tf.Variable(tf.constant(list(ids)), trainable=False, name="item_ids")
         self.titles = tf.Variable(tf.constant(list(titles)), trainable=False, name="titles")
         self.vectors = tf.Variable(vectors, trainable=False, name="item_vectors")
+        self.new = tf.Variable(new, trainable=False, name="new_items")
         path = scratch / "vocabulary-items.txt"
         write_vocabulary(path, list(ids[RESERVED:]))
         self._vocabulary = Vocabulary(path)

@@ -199,6 +199,8 @@ class ExportConfig(Document):
       exclude_history: never recommend what is in the history.
       stored_history: the newest interactions kept for each known user, for requests without a
         history; 0 keeps none.
+      new_item_lift: added to the retrieval scores, which are cosines, of items that training saw no
+        interaction with: what is known of them alone seldom lifts them above items that are known well.
       index: `scann`: the fastest, needs ScaNN's operations in the server; `portable`: stock TensorFlow
         operations alone, for a tensorflow/serving image as it is.
       scann, portable: the sizes of either.
@@ -208,6 +210,7 @@ class ExportConfig(Document):
     candidates: pydantic.PositiveInt = 200
     exclude_history: bool = True
     stored_history: pydantic.NonNegativeInt = 1000
+    new_item_lift: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.0
     index: Literal["scann", "portable"] = "scann"
     scann: ScannConfig = ScannConfig()
     portable: PortableConfig = PortableConfig()

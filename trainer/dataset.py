@@ -242,6 +242,26 @@ def read_cuts(examples: Path, schema: Schema, part: Part) -> Iterator[Cut]:
             yield Cut(user, history, items[places], labels, len(items) - len(places))
 
 
+def new_items(examples: Path, schema: Schema, items: EntityTable, refitted: bool) -> np.ndarray:
+    """Tells which items a training saw no interaction with.
+
+    Args:
+      examples: the folder that was trained on.
+      schema: of these examples.
+      items: of these examples.
+      refitted: whether the training took in the validation part in the end.
+
+    Returns:
+      `[N]` bool; the reserved indices are not new.
+    """
+    new: np.ndarray = items.counts == 0
+    new[:RESERVED] = False
+    if refitted:
+        for cut in read_cuts(examples, schema, "validation"):
+            new[cut.items] = False
+    return new
+
+
 def history_batch(histories: list[np.ndarray], length: int) -> np.ndarray:
     """The newest `length` items of each history `[B, length]`, oldest first, zero-padded on the right."""
     batch = np.zeros((len(histories), length), np.int64)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from preprocessing.schema import InputError, Schema
 from trainer.config import TrainerConfig
+from trainer.dataset import new_items
 from trainer.language_model.bert import LanguageModel
 from trainer.model import Tandem
 from trainer.progress import Progress
@@ -82,7 +83,8 @@ def export(
             views, found_by = make_searchable(
                 examples, training, tandem, config, items, reader, result.fingerprint, progress
             )
-        catalogue = Items(items.ids.tolist(), items.display.tolist(), tandem.catalogue().numpy(), found_by)
+        vectors, new = tandem.catalogue().numpy(), new_items(examples, schema, items, config.train.refit)
+        catalogue = Items(items.ids.tolist(), items.display.tolist(), vectors, new, found_by)
         towers = Towers(tandem, examples, users, config, reader, views)
         return Version(towers, catalogue, tandem.schema, details).write(model, progress)
 

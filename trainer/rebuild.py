@@ -60,7 +60,7 @@ def add_items(
     details = version.details.model_copy(
         update={"items": version.details.items + len(ids), "added": version.details.added + len(ids)}
     )
-    items = version.items + Items(list(ids), list(titles), vectors, found_by)
+    items = version.items + Items(list(ids), list(titles), vectors, np.ones(len(ids), bool), found_by)
     return replace(version, items=items, details=details).write(model, progress)
 
 

@@ -24,7 +24,7 @@ class ServingModel(tf.Module):
     Args:
       towers: a `trainer.towers.Towers`, or what loading one from a SavedModel gives.
       catalogue: the items.
-      index: over the vectors of the catalogue's items, the reserved indices left out.
+      index: over the vectors of the catalogue's items, the reserved indices left out; it lifts new items.
       search: answers queries; None for a model that cannot be searched.
       schema: of the examples.
       config: the `export:` section.
@@ -140,6 +140,9 @@ class ServingModel(tf.Module):
         items = self.catalogue.index(candidate_id)
         scores = self._ranking(user, vector, items)
         retrieved = tf.einsum("bd,bcd->bc", vector, self._vectors(items))
+        if self._config.new_item_lift:
+            new = tf.gather(self.catalogue.new.read_value(), items)
+            retrieved += self._config.new_item_lift * tf.cast(new, tf.float32)
         known = items >= RESERVED
         return {
             "score": tf.where(known, retrieved + self._blend * scores, LOWEST),

@@ -19,7 +19,7 @@ import tensorflow as tf
 from preprocessing.schema import RESERVED, Document, InputError, Schema, parse, whole_folder
 from trainer.catalogue import Catalogue
 from trainer.config import ExportConfig, SearchConfig
-from trainer.index import Index, build_index
+from trainer.index import Index, build_index, build_lifted_index
 from trainer.progress import Progress
 from trainer.search.answer import Search
 from trainer.search.found_by import FoundBy
@@ -47,7 +47,7 @@ class Details(Document):
       attempt: names the attempt of a run's step that exported it; `""` outside of runs.
     """
 
-    format: Literal[3] = 3
+    format: Literal[4] = 4
     name: str
     items: int
     added: int = 0
@@ -92,12 +92,14 @@ class Items:
     Attributes:
       ids, titles: `[N]`.
       vectors: `[N, D]` float.
+      new: whether training saw no interaction with an item `[N]` bool.
       found_by: what they are searched by; None for a model that cannot be searched.
     """
 
     ids: list[str]
     titles: list[str]
     vectors: np.ndarray
+    new: np.ndarray
     found_by: FoundBy | None
 
     def __add__(self, other: Items) -> Items:
@@ -105,6 +107,7 @@ class Items:
             self.ids + other.ids,
             self.titles + other.titles,
             np.concatenate([self.vectors, other.vectors]),
+            np.concatenate([self.new, other.new]),
             self.found_by + other.found_by if self.found_by and other.found_by else None,
         )
 
@@ -140,9 +143,9 @@ class Version:
         try:
             towers = tf.saved_model.load(str(folder / TOWERS))
             saved = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-            ids, titles, vectors = (
+            ids, titles, vectors, new = (
                 saved.get_tensor(f"catalogue/{name}/.ATTRIBUTES/VARIABLE_VALUE")
-                for name in ("item_ids", "titles", "vectors")
+                for name in ("item_ids", "titles", "vectors", "new")
             )
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise InputError(f"{folder}: cannot be loaded: {' '.join(str(error).split())}") from None
@@ -150,6 +153,7 @@ class Version:
             [item.decode() for item in ids],
             [title.decode() for title in titles],
             vectors,
+            new,
             FoundBy.read(folder / EXTRA / FOUND_BY_FILE),
         )
         return cls(towers, items, schema, details, folder)
@@ -164,14 +168,15 @@ class Version:
         Returns:
           the version's folder.
         """
-        index = build_index(self.items.vectors[RESERVED:], self.details.export, progress)
-        found_by = self.items.found_by
+        items, found_by = self.items, self.items.found_by
+        lift = self.details.export.new_item_lift * items.new[RESERVED:]
+        index = build_lifted_index(items.vectors[RESERVED:], lift, self.details.export, progress)
         folder = model / str(next_version(model))
         with (
             tempfile.TemporaryDirectory() as temporary,
             whole_folder(folder, "saved_model.pb") as scratch,
         ):
-            catalogue = Catalogue(self.items.ids, self.items.titles, self.items.vectors, Path(temporary))
+            catalogue = Catalogue(items.ids, items.titles, items.vectors, items.new, Path(temporary))
             search = None if found_by is None else self._search(catalogue, index, found_by, progress)
             module = ServingModel(
                 self.towers, catalogue, index, search, self.schema, self.details.export, self.details.blend
@@ -192,7 +197,7 @@ class Version:
             (extra / DETAILS_FILE).write_text(details + "\n", encoding="utf-8")
             if found_by is not None:
                 found_by.write(extra / FOUND_BY_FILE)
-            write_warmup(extra, self.items.ids, self.schema, searchable=found_by is not None)
+            write_warmup(extra, items.ids, self.schema, searchable=found_by is not None)
         return folder
 
     def _search(self, catalogue: Catalogue, index: Index, found_by: FoundBy, progress: Progress) -> Search:

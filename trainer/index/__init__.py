@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
-import tensorflow as tf
 
 from trainer.config import ExportConfig
+from trainer.index.index import Index
+from trainer.index.lifted import LiftedIndex
 from trainer.index.portable import ExactIndex, PartitionedIndex
 from trainer.index.scann import ScannIndex
 from trainer.progress import Progress
 
-
-class Index(Protocol):
-    """Finds the items whose vectors have the largest dot product with a query."""
-
-    def search(self, queries: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Searches for every query.
-
-        Args:
-          queries: `[B, D]`.
-          count: how many neighbours to find, at most N.
-
-        Returns:
-          rows of the indexed vectors `[B, count]` int64 and dot products `[B, count]`, falling; a place for
-          which nothing was found has the score -inf, and there are such places only when all that
-          there is was found.
-        """
+__all__ = ["Index", "build_index", "build_lifted_index"]
 
 
 def build_index(vectors: np.ndarray, config: ExportConfig, progress: Progress) -> Index:
@@ -44,3 +28,12 @@ def build_index(vectors: np.ndarray, config: ExportConfig, progress: Progress) -
     if len(vectors) <= config.portable.brute_force_below:
         return ExactIndex(vectors)
     return PartitionedIndex(vectors, config.portable, progress)
+
+
+def build_lifted_index(
+    vectors: np.ndarray, lift: np.ndarray, config: ExportConfig, progress: Progress
+) -> Index:
+    """As `build_index`, with a constant `[N]` added to the scores of each item."""
+    if not lift.any():
+        return build_index(vectors, config, progress)
+    return LiftedIndex(lambda lifted: build_index(lifted, config, progress), vectors, lift)
