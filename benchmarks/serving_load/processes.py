@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.serving_load.loop import READY
 from pipelines.local_server import READY as LISTENING
@@ -55,7 +56,8 @@ def load(module: str, arguments: Sequence[str], log: Path) -> Iterator[None]:
     Raises:
       InputError: it failed; with the end of its log.
     """
-    with _running(module, arguments, log) as process:
+    # What `tandem serve` sets for itself, a load that calls the model itself should have too.
+    with _running(module, arguments, log, {"TF_ENABLE_ONEDNN_OPTS": "0"}) as process:
         assert process.stdin is not None and process.stdout is not None
         if process.stdout.readline().strip() != READY:
             raise _ended(module, log)
@@ -80,8 +82,11 @@ def run(module: str, arguments: Sequence[str], log: Path) -> str:
 
 
 @contextlib.contextmanager
-def _running(module: str, arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[str]]:
+def _running(
+    module: str, arguments: Sequence[str], log: Path, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | {
+        **settings,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
