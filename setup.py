@@ -78,6 +78,7 @@ setup(
             "mypy>=1.11",
             "pytest>=8",
             "pytest-timeout>=2",
+            "pytest-xdist>=3",
             "ruff>=0.6",
             "types-pyyaml",
             "types-requests",
