@@ -107,5 +107,7 @@ class InteractionBatch:
     def by_partition(self, partitions: int) -> Iterator[tuple[int, InteractionBatch]]:
         """Divides the rows by the partition of their user."""
         numbers = np.array([partition_of(user, partitions) for user in self.users], np.int64)
-        for number in np.unique(numbers).tolist():
-            yield number, self.at(numbers == number)
+        order = np.argsort(numbers, kind="stable")
+        found, starts = np.unique(numbers[order], return_index=True)
+        for number, rows in zip(found.tolist(), np.split(order, starts[1:]), strict=False):
+            yield number, self.at(rows)

@@ -6,7 +6,9 @@ import csv
 import html
 import json
 import math
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, NamedTuple
 
 from preprocessing.config import (
@@ -21,7 +23,7 @@ from preprocessing.config import (
     TimeColumn,
     VectorColumn,
 )
-from preprocessing.records import Record, split_cells
+from preprocessing.records import Record, cell_splitter
 from preprocessing.sources import Source, SourceFile
 
 WHITESPACE = " \t\n\v\f\r"
@@ -64,6 +66,7 @@ class RowReader:
         self._width = len(file.header)
         is_csv = source.table.resolved_format in ("csv", "tsv")
         self._places = [file.header.index(name) for name in source.column_sources] if is_csv else []
+        self._split = cell_splitter(source.table)
         self._cells = self._csv_cells if is_csv else self._json_cells
 
     def cells(self, record: Record) -> list[str]:
@@ -78,7 +81,7 @@ class RowReader:
 
     def _csv_cells(self, raw: str) -> list[str]:
         try:
-            cells = split_cells(raw, self._source.table)
+            cells = self._split(raw)
         except csv.Error as error:
             if "unexpected end" in str(error):
                 raise RowError("a quote is opened and never closed") from None
@@ -228,27 +231,45 @@ def review_cell(column: ReviewColumn, cell: str) -> str:
     return " ".join(line for line in lines if line)
 
 
-def check_interaction(source: Source, cells: list[str]) -> Interaction:
-    """Checks the cells of one interaction.
+class InteractionCheck:
+    """Checks the cells of interactions, column by column in the config's order."""
 
-    Raises:
-      RowError: at the first column that cannot be used.
-    """
-    user = item = ""
-    time, label = 0, 0.0
-    texts = []
-    for (name, column), cell in zip(source.columns.items(), cells, strict=True):
-        if isinstance(column, TimeColumn):
-            time = time_cell(name, column, cell)
-        elif isinstance(column, LabelColumn):
-            label = label_cell(name, cell)
-        elif isinstance(column, ReviewColumn):
-            texts.append(review_cell(column, cell))
-        elif name == "user_id":
-            user = id_cell(name, cell)
-        else:
-            item = id_cell(name, cell)
-    return Interaction(user, item, time, label, tuple(texts))
+    def __init__(self, columns: Mapping[str, Column]):
+        names = list(columns)
+        kinds = {type(column): name for name, column in columns.items()}
+        self._cells = [_interaction_cell(name, column) for name, column in columns.items()]
+        self._user, self._item = names.index("user_id"), names.index("item_id")
+        self._time, self._label = (
+            names.index(kinds[kind]) if kind in kinds else None for kind in (TimeColumn, LabelColumn)
+        )
+        self._texts = [
+            place for place, column in enumerate(columns.values()) if isinstance(column, ReviewColumn)
+        ]
+
+    def __call__(self, cells: list[str]) -> Interaction:
+        """Checks the cells of one interaction.
+
+        Raises:
+          RowError: at the first column that cannot be used.
+        """
+        values = [check(cell) for check, cell in zip(self._cells, cells, strict=True)]
+        return Interaction(
+            values[self._user],
+            values[self._item],
+            0 if self._time is None else values[self._time],
+            0.0 if self._label is None else values[self._label],
+            tuple([values[place] for place in self._texts]),
+        )
+
+
+def _interaction_cell(name: str, column: Column) -> Callable[[str], Any]:
+    if isinstance(column, TimeColumn):
+        return partial(time_cell, name, column)
+    if isinstance(column, LabelColumn):
+        return partial(label_cell, name)
+    if isinstance(column, ReviewColumn):
+        return partial(review_cell, column)
+    return partial(id_cell, name)
 
 
 def check_entity(source: Source, cells: list[str]) -> list[str]:

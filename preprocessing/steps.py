@@ -16,15 +16,16 @@ from preprocessing.config import LeaveLast, Random, Temporal
 from preprocessing.entities import Row
 from preprocessing.filters import among, hash_ids
 from preprocessing.histories import build_histories, facts_of
+from preprocessing.ranges import Range
 from preprocessing.records import Record
 from preprocessing.reviews import training_reviews
-from preprocessing.rows import RowError, RowReader, check_entity, check_interaction
-from preprocessing.sources import Source, SourceFile, read_records
+from preprocessing.rows import InteractionCheck, RowError, RowReader, check_entity
+from preprocessing.sources import Source, SourceFile, find_ranges, read_records
 from preprocessing.write import Rejection
 
 BLOCK_ROWS = 4096
 BLOCK_CHARACTERS = 2**20
-"""A block of raw rows ends at whichever comes first."""
+"""A block of raw rows that are no range of a file ends at whichever comes first."""
 
 COUNTS, REJECTED, FACTS, ITEMS, USERS = "counts", "rejected", "facts", "items", "users"
 ITEM_REVIEWS, USER_REVIEWS = "item_reviews", "user_reviews"
@@ -38,26 +39,38 @@ def count(table: str, what: str, name: str, rows: int) -> TaggedOutput:
     return TaggedOutput(COUNTS, (table, what, name, rows))
 
 
-class ReadBlocks(beam.DoFn):
-    """Reads the file of a number into blocks (file number, packed records)."""
+class FindBlocks(beam.DoFn):
+    """Divides the file of a number into blocks: (file number, packed range or packed records)."""
 
     def __init__(self, source: Source):
         self._source = source
 
     def process(self, file_number: int) -> Iterator[Any]:
-        """Yields blocks as the file is read; no more than one is held."""
-        block: list[tuple[int, str, str]] = []
-        characters = rows = 0
-        for record in read_records(self._source, self._source.files[file_number]):
-            block.append((record.line, record.raw, record.fault))
-            characters += len(record.raw)
-            if len(block) == BLOCK_ROWS or characters >= BLOCK_CHARACTERS:
-                rows += len(block)
-                yield file_number, pack(block)
-                block, characters = [], 0
-        if block:
-            yield file_number, pack(block)
-        yield count(self._source.name, "read", "", rows + len(block))
+        """Yields ranges, which are read where they are checked.
+
+        What cannot be divided further is read here, by one worker; no more than a block of it is held.
+        """
+        file = self._source.files[file_number]
+        for part in find_ranges(self._source, file):
+            if part.end is not None:
+                yield file_number, pack(part)
+            else:
+                for block in _blocks(read_records(self._source, file, part)):
+                    yield file_number, pack(block)
+        yield count(self._source.name, "read", "", 0)  # so that a file without rows is counted as well
+
+
+def _blocks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    block: list[Record] = []
+    characters = 0
+    for record in records:
+        block.append(record)
+        characters += len(record.raw)
+        if len(block) == BLOCK_ROWS or characters >= BLOCK_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block
 
 
 class CheckRows(beam.DoFn):
@@ -66,12 +79,22 @@ class CheckRows(beam.DoFn):
     def __init__(self, source: Source):
         self._source = source
 
+    def _records(self, block: tuple[int, bytes]) -> list[Record]:
+        found = unpack(block[1])
+        if isinstance(found, Range):
+            return list(read_records(self._source, self._source.files[block[0]], found))
+        records: list[Record] = found
+        return records
+
+    def _read(self, records: list[Record]) -> TaggedOutput:
+        return count(self._source.name, "read", "", len(records))
+
     def _checked(
-        self, block: tuple[int, bytes], rejections: list[Rejection], check: Any
+        self, file_number: int, records: list[Record], rejections: list[Rejection], check: Any
     ) -> Iterator[tuple[Record, Any]]:
-        file = self._source.files[block[0]]
+        file = self._source.files[file_number]
         reader = RowReader(self._source, file)
-        for record in map(Record._make, unpack(block[1])):
+        for record in records:
             try:
                 yield record, check(reader.cells(record))
             except RowError as error:
@@ -94,20 +117,23 @@ class CheckInteractions(CheckRows):
         self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None = None
     ) -> Iterator[Any]:
         """Yields one batch a block; `known_items` are the ids of the items table, if there is one."""
+        check_cells = InteractionCheck(self._source.columns)
 
         def check(cells: list[str]) -> Any:
-            row = check_interaction(self._source, cells)
+            row = check_cells(cells)
             if known_items is not None and row.item not in known_items:
                 raise RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
             return row
 
+        records = self._records(block)
         rejections: list[Rejection] = []
         rows, low = [], 0
-        for record, row in self._checked(block, rejections, check):
+        for record, row in self._checked(block[0], records, rejections, check):
             if self._minimum_label is not None and row.label < self._minimum_label:
                 low += 1
             else:
                 rows.append((*row, place_of(block[0], record.line)))
+        yield self._read(records)
         yield InteractionBatch.of(rows).packed()
         if rejections:
             yield TaggedOutput(REJECTED, pack(rejections))
@@ -125,10 +151,12 @@ class CheckEntities(CheckRows):
 
     def process(self, block: tuple[int, bytes]) -> Iterator[Any]:
         """Yields each partition's rows: (id, file number, line, cells, raw row)."""
+        records = self._records(block)
+        yield self._read(records)
         rejections: list[Rejection] = []
         partitions = defaultdict(list)
         for record, cells in self._checked(
-            block, rejections, lambda cells: check_entity(self._source, cells)
+            block[0], records, rejections, lambda cells: check_entity(self._source, cells)
         ):
             name = cells[self._id_place]
             partitions[partition_of(name, self._partitions)].append(
