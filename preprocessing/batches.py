@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from preprocessing.ids import Ids, objects
+
 LINE_BITS = 40
 """A place is `file number << LINE_BITS | line`, so places sort as the rows stand in the input."""
 
@@ -38,9 +40,8 @@ def partition_of(name: str, partitions: int) -> int:
     return zlib.crc32(name.encode("utf-8")) % partitions
 
 
-def objects(values: Iterable[Any]) -> np.ndarray:
-    """Makes an array `[N]` of Python objects, which numpy would otherwise pad to one width or unfold."""
-    return np.fromiter(values, object)
+VALUES = ("times", "labels", "texts", "places")
+"""The columns of a batch that are no ids."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,16 @@ class InteractionBatch:
     """Interactions as columns.
 
     Attributes:
-      users: `[N]`, ids.
-      items: `[N]`, ids.
+      users: `[N]`.
+      items: `[N]`.
       times: `[N]`, milliseconds since 1970; zeros without a time column.
       labels: `[N]`; zeros without a label column.
       texts: `[N]`, tuples of what was written, one text for each column of text.
       places: `[N]`, see `place_of`.
     """
 
-    users: np.ndarray
-    items: np.ndarray
+    users: Ids
+    items: Ids
     times: np.ndarray
     labels: np.ndarray
     texts: np.ndarray
@@ -68,8 +69,8 @@ class InteractionBatch:
         """Turns rows (user, item, time, label, texts, place) into columns."""
         users, items, times, labels, texts, places = zip(*rows, strict=True) if rows else ((),) * 6
         return cls(
-            objects(users),
-            objects(items),
+            Ids.of(users),
+            Ids.of(items),
             np.array(times, np.int64),
             np.array(labels, np.float64),
             objects(texts),
@@ -81,17 +82,26 @@ class InteractionBatch:
         """Puts batches one after the other."""
         listed = list(batches) or [cls.of([])]
         return cls(
-            *(np.concatenate([getattr(batch, field.name) for batch in listed]) for field in fields(cls))
+            Ids.joined([batch.users for batch in listed]),
+            Ids.joined([batch.items for batch in listed]),
+            *(np.concatenate([getattr(batch, name) for batch in listed]) for name in VALUES),
         )
 
     @classmethod
     def unpacked(cls, data: bytes) -> InteractionBatch:
         """Gives back what `packed` made."""
-        return cls(*unpack(data))
+        users, items, *values = unpack(data)
+        return cls(Ids(*users), Ids(*items), *values)
 
     def packed(self) -> bytes:
         """Packs the columns."""
-        return pack(tuple(getattr(self, field.name) for field in fields(self)))
+        ids = (column.compacted() for column in (self.users, self.items))
+        return pack(
+            (
+                *((column.names, column.codes) for column in ids),
+                *(getattr(self, name) for name in VALUES),
+            )
+        )
 
     def __len__(self) -> int:
         return len(self.users)
@@ -106,7 +116,7 @@ class InteractionBatch:
 
     def by_partition(self, partitions: int) -> Iterator[tuple[int, InteractionBatch]]:
         """Divides the rows by the partition of their user."""
-        numbers = np.array([partition_of(user, partitions) for user in self.users], np.int64)
+        numbers = self.users.mapped(lambda user: partition_of(user, partitions))
         order = np.argsort(numbers, kind="stable")
         found, starts = np.unique(numbers[order], return_index=True)
         for number, rows in zip(found.tolist(), np.split(order, starts[1:]), strict=False):

@@ -6,16 +6,13 @@ import csv
 import html
 import json
 import math
-from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from preprocessing.config import (
     CategoricalColumn,
     Column,
     IdColumn,
-    LabelColumn,
     MultiColumn,
     NumericColumn,
     ReviewColumn,
@@ -46,16 +43,6 @@ class RowError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.kind = kind or reason
-
-
-class Interaction(NamedTuple):
-    """A checked row of the interactions; `time` is in milliseconds since 1970, 0 without such a column."""
-
-    user: str
-    item: str
-    time: int
-    label: float
-    texts: tuple[str, ...]
 
 
 class RowReader:
@@ -229,47 +216,6 @@ def review_cell(column: ReviewColumn, cell: str) -> str:
     """Reads a text into one line, since several are told apart by their lines."""
     lines = (line.strip(WHITESPACE) for line in text_cell(column, cell).split(column.separator))
     return " ".join(line for line in lines if line)
-
-
-class InteractionCheck:
-    """Checks the cells of interactions, column by column in the config's order."""
-
-    def __init__(self, columns: Mapping[str, Column]):
-        names = list(columns)
-        kinds = {type(column): name for name, column in columns.items()}
-        self._cells = [_interaction_cell(name, column) for name, column in columns.items()]
-        self._user, self._item = names.index("user_id"), names.index("item_id")
-        self._time, self._label = (
-            names.index(kinds[kind]) if kind in kinds else None for kind in (TimeColumn, LabelColumn)
-        )
-        self._texts = [
-            place for place, column in enumerate(columns.values()) if isinstance(column, ReviewColumn)
-        ]
-
-    def __call__(self, cells: list[str]) -> Interaction:
-        """Checks the cells of one interaction.
-
-        Raises:
-          RowError: at the first column that cannot be used.
-        """
-        values = [check(cell) for check, cell in zip(self._cells, cells, strict=True)]
-        return Interaction(
-            values[self._user],
-            values[self._item],
-            0 if self._time is None else values[self._time],
-            0.0 if self._label is None else values[self._label],
-            tuple([values[place] for place in self._texts]),
-        )
-
-
-def _interaction_cell(name: str, column: Column) -> Callable[[str], Any]:
-    if isinstance(column, TimeColumn):
-        return partial(time_cell, name, column)
-    if isinstance(column, LabelColumn):
-        return partial(label_cell, name)
-    if isinstance(column, ReviewColumn):
-        return partial(review_cell, column)
-    return partial(id_cell, name)
 
 
 def check_entity(source: Source, cells: list[str]) -> list[str]:

@@ -16,10 +16,12 @@ from preprocessing.config import LeaveLast, Random, Temporal
 from preprocessing.entities import Row
 from preprocessing.filters import among, hash_ids
 from preprocessing.histories import build_histories, facts_of
+from preprocessing.ids import Ids
+from preprocessing.interactions import InteractionCheck
 from preprocessing.ranges import Range
 from preprocessing.records import Record
 from preprocessing.reviews import training_reviews
-from preprocessing.rows import InteractionCheck, RowError, RowReader, check_entity
+from preprocessing.rows import RowError, RowReader, check_entity
 from preprocessing.sources import Source, SourceFile, find_ranges, read_records
 from preprocessing.write import Rejection
 
@@ -113,23 +115,25 @@ class CheckInteractions(CheckRows):
         super().__init__(source)
         self._minimum_label = minimum_label
 
+    def setup(self) -> None:
+        """Makes the check once for all blocks."""
+        self._check = InteractionCheck(self._source.columns)
+
     def process(
         self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None = None
     ) -> Iterator[Any]:
         """Yields one batch a block; `known_items` are the ids of the items table, if there is one."""
-        check_cells = InteractionCheck(self._source.columns)
-
-        def check(cells: list[str]) -> Any:
-            row = check_cells(cells)
-            if known_items is not None and row.item not in known_items:
-                raise RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
-            return row
-
         records = self._records(block)
         rejections: list[Rejection] = []
-        rows, low = [], 0
-        for record, row in self._checked(block[0], records, rejections, check):
-            if self._minimum_label is not None and row.label < self._minimum_label:
+        split = list(self._checked(block[0], records, rejections, lambda cells: cells))
+        checked = self._check.rows([cells for _, cells in split])
+        file, rows, low = self._source.files[block[0]], [], 0
+        for (record, _), row in zip(split, checked, strict=True):
+            if not isinstance(row, RowError) and known_items is not None and row.item not in known_items:
+                row = RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
+            if isinstance(row, RowError):
+                rejections.append(rejection(self._source, file, record.line, record.raw, row))
+            elif self._minimum_label is not None and row.label < self._minimum_label:
                 low += 1
             else:
                 rows.append((*row, place_of(block[0], record.line)))
@@ -201,9 +205,17 @@ class KeepCoreInteractions(beam.DoFn):
         """Yields the batch without them."""
         users, items = map(unpack, core)
         batch = InteractionBatch.unpacked(data)
-        stays = among(hash_ids(batch.users), users) & among(hash_ids(batch.items), items)
+        stays = _among(batch.users, users) & _among(batch.items, items)
         yield batch.at(stays).packed()
         yield count("interactions", "filtered", "k_core", int((~stays).sum()))
+
+
+def _hashed(ids: Ids) -> np.ndarray:
+    return hash_ids(ids.names)[ids.codes]
+
+
+def _among(ids: Ids, kept: np.ndarray) -> np.ndarray:
+    return among(hash_ids(ids.names), kept)[ids.codes]
 
 
 class KeepCoreEntities(beam.DoFn):
@@ -275,7 +287,7 @@ def partitioned(data: bytes, partitions: int) -> Iterator[tuple[int, bytes]]:
 def hashed_pairs(data: bytes) -> bytes:
     """Hashes the users and items of a batch, `[2, N]`."""
     batch = InteractionBatch.unpacked(data)
-    return pack(np.stack([hash_ids(batch.users), hash_ids(batch.items)]))
+    return pack(np.stack([_hashed(batch.users), _hashed(batch.items)]))
 
 
 def counted_times(data: bytes) -> bytes:

@@ -15,8 +15,9 @@ from preprocessing import plan as plans
 from preprocessing.batches import InteractionBatch, pack
 from preprocessing.config import Interactions, LeaveLast, ReviewColumn
 from preprocessing.histories import build_histories
+from preprocessing.interactions import InteractionCheck
 from preprocessing.reviews import merge_reviews, newest, review_cells, training_reviews
-from preprocessing.rows import InteractionCheck, review_cell
+from preprocessing.rows import review_cell
 from preprocessing.schema import InputError, TextColumn, parse
 from preprocessing.sources import Source
 from trainer.raw_columns import join_text

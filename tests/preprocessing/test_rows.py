@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.config import Entities, Interactions, MultiColumn, TimeColumn, VectorColumn
+from preprocessing.interactions import InteractionCheck
 from preprocessing.rows import (
-    InteractionCheck,
     RowError,
     check_entity,
     finite_number,
