@@ -6,9 +6,11 @@ in memory, so elements are packed batches.
 
 from __future__ import annotations
 
+import gc
 import pickle
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -28,6 +30,23 @@ def pack(value: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """Gives back what `pack` took."""
     return pickle.loads(data)
+
+
+@contextmanager
+def without_cycle_search() -> Iterator[None]:
+    """Keeps Python from looking for cycles while a block of rows, which are many objects, is made.
+
+    There are none among them, but the search goes through TensorFlow's million objects as well, again and
+    again: half of the time that checking took.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def place_of(file_number: int, line: int) -> int:

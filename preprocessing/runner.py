@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import queue
 import re
@@ -86,17 +85,12 @@ def run_pipeline(lay: Callable[[beam.Pipeline], None], workers: int, beam_option
 
 
 def _run(lay: Callable[[beam.Pipeline], None], runner: FnApiRunner | None, options: list[str]) -> None:
-    # A block of rows is many objects, for which Python looks through all others for cycles: TensorFlow's
-    # million, again and again. That took 40% of the time of checking.
-    gc.freeze()
     try:
         pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
         lay(pipeline)
         pipeline.run().wait_until_finish()
     except Exception as error:
         raise readable_error(error) from error
-    finally:
-        gc.unfreeze()
 
 
 def _run_beside_workers(run: Callable[[], None]) -> None:

@@ -11,7 +11,14 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import TaggedOutput
 
-from preprocessing.batches import InteractionBatch, pack, partition_of, place_of, unpack
+from preprocessing.batches import (
+    InteractionBatch,
+    pack,
+    partition_of,
+    place_of,
+    unpack,
+    without_cycle_search,
+)
 from preprocessing.config import LeaveLast, Random, Temporal
 from preprocessing.entities import Row
 from preprocessing.filters import among, hash_ids
@@ -123,6 +130,19 @@ class CheckInteractions(CheckRows):
         self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None = None
     ) -> Iterator[Any]:
         """Yields one batch a block; `known_items` are the ids of the items table, if there is one."""
+        with without_cycle_search():
+            batch, rejections, low, read = self._checked_batch(block, known_items)
+        yield count(self._source.name, "read", "", read)
+        yield batch
+        if rejections:
+            yield TaggedOutput(REJECTED, pack(rejections))
+        if low:
+            yield count(self._source.name, "filtered", "minimum_label", low)
+
+    def _checked_batch(
+        self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None
+    ) -> tuple[bytes, list[Rejection], int, int]:
+        """Gives the packed batch, the rejected rows, how many labels were too low and rows were read."""
         records = self._records(block)
         rejections: list[Rejection] = []
         split = list(self._checked(block[0], records, rejections, lambda cells: cells))
@@ -137,12 +157,7 @@ class CheckInteractions(CheckRows):
                 low += 1
             else:
                 rows.append((*row, place_of(block[0], record.line)))
-        yield self._read(records)
-        yield InteractionBatch.of(rows).packed()
-        if rejections:
-            yield TaggedOutput(REJECTED, pack(rejections))
-        if low:
-            yield count(self._source.name, "filtered", "minimum_label", low)
+        return InteractionBatch.of(rows).packed(), rejections, low, len(records)
 
 
 class CheckEntities(CheckRows):

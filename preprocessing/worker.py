@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -27,9 +26,6 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     from apache_beam.runners.worker import sdk_worker_main  # it logs while it is imported
 
-    import preprocessing.graph  # noqa: F401 (all that the steps need)
-
-    gc.freeze()  # see `preprocessing.runner`
     sdk_worker_main.main(sys.argv)
 
 
