@@ -35,7 +35,7 @@ def test_polars_gives_the_same_bytes(
 ) -> None:
     monkeypatch.setattr("preprocessing.plan.SHARD_BYTES", 20_000)
     monkeypatch.setattr(polars_script, "SHARD_BYTES", 20_000)
-    monkeypatch.setattr(tables, "DUPLICATE_EVERY", 7)
+    monkeypatch.setattr(tables, "DUPLICATE_EVERY", 25)
     config = write_tables(tmp_path / "tables", 5000, str(tiny_bert))
     name, data = read_config(config)
     preprocess(data, name, tmp_path / "tables", tmp_path / "examples")
