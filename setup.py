@@ -18,7 +18,7 @@ def version() -> str:
     raise RuntimeError("pipelines/__init__.py holds no __version__")
 
 
-BENCH = ["bm25s>=0.3", "implicit>=0.7", "threadpoolctl>=3"]
+BENCH = ["bm25s>=0.3", "implicit>=0.7", "polars>=1.30", "psutil>=6", "threadpoolctl>=3"]
 TUNE = ["optuna>=4.5"]
 VERTEX = ["google-cloud-aiplatform>=1.148,<2", "google-cloud-pipeline-components>=2.22,<3", "kfp==2.17.*"]
 
@@ -72,6 +72,7 @@ setup(
             *TUNE,
             *VERTEX,
             "cryptography>=42",
+            "google-cloud-dataflow-client>=0.8",
             "hypothesis>=6",
             "import-linter>=2",
             "kubernetes-validate>=1.37",

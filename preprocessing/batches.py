@@ -6,13 +6,17 @@ in memory, so elements are packed batches.
 
 from __future__ import annotations
 
+import gc
 import pickle
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+
+from preprocessing.ids import Ids, objects
 
 LINE_BITS = 40
 """A place is `file number << LINE_BITS | line`, so places sort as the rows stand in the input."""
@@ -28,6 +32,23 @@ def unpack(data: bytes) -> Any:
     return pickle.loads(data)
 
 
+@contextmanager
+def without_cycle_search() -> Iterator[None]:
+    """Keeps Python from looking for cycles while a block of rows, which are many objects, is made.
+
+    There are none among them, but the search goes through TensorFlow's million objects as well, again and
+    again: half of the time that checking took.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def place_of(file_number: int, line: int) -> int:
     """Where a row stands in its table, as one number."""
     return file_number << LINE_BITS | line
@@ -38,9 +59,8 @@ def partition_of(name: str, partitions: int) -> int:
     return zlib.crc32(name.encode("utf-8")) % partitions
 
 
-def objects(values: Iterable[Any]) -> np.ndarray:
-    """Makes an array `[N]` of Python objects, which numpy would otherwise pad to one width or unfold."""
-    return np.fromiter(values, object)
+VALUES = ("times", "labels", "texts", "places")
+"""The columns of a batch that are no ids."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +68,16 @@ class InteractionBatch:
     """Interactions as columns.
 
     Attributes:
-      users: `[N]`, ids.
-      items: `[N]`, ids.
+      users: `[N]`.
+      items: `[N]`.
       times: `[N]`, milliseconds since 1970; zeros without a time column.
       labels: `[N]`; zeros without a label column.
       texts: `[N]`, tuples of what was written, one text for each column of text.
       places: `[N]`, see `place_of`.
     """
 
-    users: np.ndarray
-    items: np.ndarray
+    users: Ids
+    items: Ids
     times: np.ndarray
     labels: np.ndarray
     texts: np.ndarray
@@ -68,8 +88,8 @@ class InteractionBatch:
         """Turns rows (user, item, time, label, texts, place) into columns."""
         users, items, times, labels, texts, places = zip(*rows, strict=True) if rows else ((),) * 6
         return cls(
-            objects(users),
-            objects(items),
+            Ids.of(users),
+            Ids.of(items),
             np.array(times, np.int64),
             np.array(labels, np.float64),
             objects(texts),
@@ -81,17 +101,26 @@ class InteractionBatch:
         """Puts batches one after the other."""
         listed = list(batches) or [cls.of([])]
         return cls(
-            *(np.concatenate([getattr(batch, field.name) for batch in listed]) for field in fields(cls))
+            Ids.joined([batch.users for batch in listed]),
+            Ids.joined([batch.items for batch in listed]),
+            *(np.concatenate([getattr(batch, name) for batch in listed]) for name in VALUES),
         )
 
     @classmethod
     def unpacked(cls, data: bytes) -> InteractionBatch:
         """Gives back what `packed` made."""
-        return cls(*unpack(data))
+        users, items, *values = unpack(data)
+        return cls(Ids(*users), Ids(*items), *values)
 
     def packed(self) -> bytes:
         """Packs the columns."""
-        return pack(tuple(getattr(self, field.name) for field in fields(self)))
+        ids = (column.compacted() for column in (self.users, self.items))
+        return pack(
+            (
+                *((column.names, column.codes) for column in ids),
+                *(getattr(self, name) for name in VALUES),
+            )
+        )
 
     def __len__(self) -> int:
         return len(self.users)
@@ -106,6 +135,8 @@ class InteractionBatch:
 
     def by_partition(self, partitions: int) -> Iterator[tuple[int, InteractionBatch]]:
         """Divides the rows by the partition of their user."""
-        numbers = np.array([partition_of(user, partitions) for user in self.users], np.int64)
-        for number in np.unique(numbers).tolist():
-            yield number, self.at(numbers == number)
+        numbers = self.users.mapped(lambda user: partition_of(user, partitions))
+        order = np.argsort(numbers, kind="stable")
+        found, starts = np.unique(numbers[order], return_index=True)
+        for number, rows in zip(found.tolist(), np.split(order, starts[1:]), strict=False):
+            yield number, self.at(rows)

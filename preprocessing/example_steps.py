@@ -139,8 +139,9 @@ class UserExamples(_EntityExamples):
         histories: dict[str, list[int]] = {}
         for chunk in group[1]["histories"]:
             known: Histories = unpack(chunk)
+            indices = known.item_indices(items)
             for user, place in known:
-                histories[user] = [items[item][0] for item in known.rows.items[place]]
+                histories[user] = indices[place].tolist()
         nothing = [""] * len(self._table.columns) if self._table else []
         reviews = self._review_cells(group[1])
         users: list[Row] = [

@@ -112,8 +112,8 @@ class Graph:
 
     def _blocks(self, source: Source) -> beam.PCollection:
         files = self._pipeline | f"Files/{source.name}" >> beam.Create(range(len(source.files)))
-        blocks = self._step(f"Read/{source.name}", files, steps.ReadBlocks(source))
-        # One file is read by one worker; from here on its blocks are shared.
+        blocks = self._step(f"Divide/{source.name}", files, steps.FindBlocks(source))
+        # One file is divided by one worker; from here on its blocks are shared.
         return blocks | f"Share/{source.name}" >> beam.Reshuffle()
 
     def _entities(self, source: Source) -> beam.PCollection:

@@ -12,6 +12,7 @@ import numpy as np
 from preprocessing import split as splits
 from preprocessing.batches import InteractionBatch
 from preprocessing.config import LeaveLast, Random, Temporal
+from preprocessing.ids import Ids
 from preprocessing.split import TEST, TRAIN, VALIDATION
 
 Index: TypeAlias = Mapping[str, tuple[int, int]]
@@ -43,11 +44,13 @@ class Histories:
         for user, start, end in zip(self.users, (ends - self.lengths).tolist(), ends.tolist(), strict=True):
             yield user, slice(start, end)
 
-    def train_counts(self, ids: np.ndarray) -> dict[str, int]:
+    def train_counts(self, ids: Ids) -> dict[str, int]:
         """Counts training interactions by id (`rows.users` or `rows.items`); the untrained get 0."""
-        counts: Counter[str] = Counter(dict.fromkeys(ids, 0))
-        counts.update(ids[self.parts == TRAIN].tolist())
-        return dict(counts)
+        return ids.counts(self.parts == TRAIN)
+
+    def item_indices(self, items: Index) -> np.ndarray:
+        """Gives the index of each interaction's item, `[sum(lengths)]`."""
+        return self.rows.items.mapped(lambda item: items[item][0])
 
 
 def build_histories(
@@ -60,16 +63,16 @@ def build_histories(
       split: how to divide them.
       cuts: for a temporal split, what `temporal_cuts` gave.
     """
-    users, numbers = np.unique(rows.users, return_inverse=True)
-    rows = rows.at(np.lexsort((rows.places, rows.times, numbers)))
-    lengths = np.bincount(numbers, minlength=len(users))
+    users = rows.users.compacted()
+    rows = rows.at(np.lexsort((rows.places, rows.times, users.codes)))
+    lengths = np.bincount(users.codes, minlength=len(users.names))
     if isinstance(split, Random):
         parts = splits.random(rows.users, rows.items, rows.places, split)
     elif cuts is not None:
         parts = splits.temporal(rows.times, cuts)
     else:
         parts = splits.leave_last(lengths)
-    return Histories(users, lengths, rows, parts)
+    return Histories(users.names, lengths, rows, parts)
 
 
 def windows(length: int, window: int) -> Iterator[tuple[int, int]]:
@@ -84,11 +87,12 @@ def train_examples(
     histories: Histories, items: Index, users: Index, window: int, has_label: bool, has_time: bool
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Yields (user index, start, features) of each training window."""
+    indices = histories.item_indices(items)
     for user, place in histories:
-        train = histories.rows.at(np.flatnonzero(histories.parts[place] == TRAIN) + place.start)
+        train = np.flatnonzero(histories.parts[place] == TRAIN) + place.start
         number = users[user][0]
         for start, end in windows(len(train), window):
-            features = _interactions(train.at(np.arange(start, end)), items, has_label, has_time)
+            features = _interactions(histories.rows, indices, train[start:end], has_label, has_time)
             yield number, start, features | {"user": [number], "start": [start]}
 
 
@@ -99,24 +103,25 @@ def held_out_examples(
 
     The history is made of the earlier parts: training for validation, and both for the test.
     """
-    earlier = (TRAIN,) if part == VALIDATION else (TRAIN, VALIDATION)
+    indices = histories.item_indices(items)
     for user, place in histories:
         parts = histories.parts[place]
         targets = np.flatnonzero(parts == part) + place.start
         if not len(targets):
             continue
-        before = np.flatnonzero(np.isin(parts, earlier)) + place.start
-        features = _interactions(histories.rows.at(targets), items, has_label, has_time)
-        features["history"] = [items[item][0] for item in histories.rows.items[before]]
+        features = _interactions(histories.rows, indices, targets, has_label, has_time)
+        features["history"] = indices[place][parts < part].tolist()
         number = users[user][0]
         yield number, 0, features | {"user": [number]}
 
 
-def _interactions(rows: InteractionBatch, items: Index, has_label: bool, has_time: bool) -> dict[str, Any]:
+def _interactions(
+    rows: InteractionBatch, indices: np.ndarray, chosen: np.ndarray, has_label: bool, has_time: bool
+) -> dict[str, Any]:
     return {
-        "item": [items[item][0] for item in rows.items],
-        "label": rows.labels.tolist() if has_label else [],
-        "time": rows.times.tolist() if has_time else [],
+        "item": indices[chosen].tolist(),
+        "label": rows.labels[chosen].tolist() if has_label else [],
+        "time": rows.times[chosen].tolist() if has_time else [],
     }
 
 

@@ -21,10 +21,12 @@ class CheckLinks(CheckRows):
 
     def process(self, block: tuple[int, bytes], items: Index) -> Iterator[Any]:
         """Yields the links of items in the catalogue; what a list of links has beyond it does no harm."""
+        records = self._records(block)
+        yield self._read(records)
         rejections: list[Rejection] = []
         links, strange = [], 0
         for _, (item, entity) in self._checked(
-            block, rejections, lambda cells: check_names(self._source, cells)
+            block[0], records, rejections, lambda cells: check_names(self._source, cells)
         ):
             if item in items:
                 links.append((item, entity))
@@ -47,11 +49,16 @@ class CheckTriples(CheckRows):
 
     def process(self, block: tuple[int, bytes], entities: EntityItems) -> Iterator[Any]:
         """Yields what the triples say about items; most of a general knowledge base is about none."""
+        records = self._records(block)
+        yield self._read(records)
         rejections: list[Rejection] = []
         partitions: dict[int, Neighbours] = defaultdict(lambda: defaultdict(set))
         kept = strange = 0
         for _, (head, tail) in self._checked(
-            block, rejections, lambda cells: check_triple(self._source, cells, self._separator)
+            block[0],
+            records,
+            rejections,
+            lambda cells: check_triple(self._source, cells, self._separator),
         ):
             facts = list(facts_about_items(head, tail, entities))
             for item, neighbour in facts:

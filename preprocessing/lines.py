@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
 
@@ -20,19 +20,24 @@ def read_lines(stream: IO[bytes], encoding: str) -> Iterator[Line]:
     r"""Splits at `\n` and `\r\n` and decodes each line; a byte order mark is dropped."""
     name = codecs.lookup(encoding).name
     if name in ("utf-8", "utf-8-sig"):
-        return _decode(_without_mark(stream), "utf-8")
+        return utf8_lines(stream, 1)
     if "\n".encode(name) == b"\n":
-        return _decode(iter(stream), name)
+        return _decode(stream, name, 1)
     return _wide_lines(stream, name)
 
 
-def _without_mark(stream: IO[bytes]) -> Iterator[bytes]:
+def utf8_lines(stream: Iterable[bytes], first: int) -> Iterator[Line]:
+    """Decodes the lines of a UTF-8 file from the one with the number `first` on."""
+    return _decode(_without_mark(stream) if first == 1 else stream, "utf-8", first)
+
+
+def _without_mark(stream: Iterable[bytes]) -> Iterator[bytes]:
     for number, line in enumerate(stream):
         yield line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
 
 
-def _decode(lines: Iterator[bytes], encoding: str) -> Iterator[Line]:
-    for number, line in enumerate(lines, start=1):
+def _decode(lines: Iterable[bytes], encoding: str, first: int) -> Iterator[Line]:
+    for number, line in enumerate(lines, start=first):
         line = line.removesuffix(b"\n").removesuffix(b"\r")
         try:
             yield Line(number, line.decode(encoding), "")

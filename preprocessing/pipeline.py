@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.config import KNOWLEDGE, Column, DataConfig, Entities
+from preprocessing.dataflow import check_dataflow
 from preprocessing.entities import features_of, vocabulary_file
 from preprocessing.graph import Graph
 from preprocessing.plan import Plan, make_plan
@@ -62,8 +63,10 @@ def preprocess(
       progress: told the name of each phase.
 
     Raises:
-      InputError: the tables or the language model cannot be used; `output` is left as it was.
+      InputError: the tables, the language model or the Beam options cannot be used; `output` is left as
+        it was.
     """
+    check_dataflow(config, beam_options)
     progress("checking the tables and the language model")
     plan = make_plan(config, base)
     refused = refused_file(output)

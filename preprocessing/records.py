@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from preprocessing.config import Table
 from preprocessing.lines import Line, filled, is_blank, read_lines
+from preprocessing.ranges import WHOLE, Range, range_lines
 from preprocessing.schema import InputError
 
 JSON_SAMPLE = 1000
@@ -31,20 +32,26 @@ class Record(NamedTuple):
     fault: str
 
 
-def records_of(stream: IO[bytes], table: Table, columns: tuple[str, ...], width: int) -> Iterator[Record]:
-    """Reads a file's rows in order, holding a few at a time; blank lines are no rows.
+def records_of(
+    stream: IO[bytes], part: Range, table: Table, columns: tuple[str, ...], width: int
+) -> Iterator[Record]:
+    """Reads the rows of a part of a file in order; blank lines are no rows.
 
     Args:
-      stream: the unpacked file.
+      stream: the unpacked file, at the beginning of the part.
+      part: what to read.
       table: how it is written.
       columns: those to read of a parquet file.
       width: the number of cells of a csv or tsv record.
     """
     if table.resolved_format == "parquet":
         return _parquet_records(stream, columns)
+    lines = range_lines(stream, part, table.encoding)
     if table.resolved_format == "jsonl":
-        return (Record(*line) for line in filled(read_lines(stream, table.encoding)))
-    return _csv_records(stream, table, width)
+        return (Record(*line) for line in filled(lines))
+    if table.header is None and part == WHOLE:
+        next(filled(lines))
+    return _csv_records(lines, table, width)
 
 
 def header_of(stream: IO[bytes], table: Table) -> tuple[str, ...] | None:
@@ -69,15 +76,16 @@ def delimiter_of(table: Table) -> str:
     return table.delimiter or ("\t" if table.resolved_format == "tsv" else ",")
 
 
-def split_cells(raw: str, table: Table) -> list[str]:
-    """Splits a csv or tsv record into its cells.
+def cell_splitter(table: Table) -> Callable[[str], list[str]]:
+    """Gives the function that splits a csv or tsv record into its cells; csv.Error is what it raises."""
+    delimiter, quote = delimiter_of(table), table.quote
 
-    Raises:
-      csv.Error: the quotes are not right.
-    """
-    if table.quote is None or table.quote not in raw:
-        return raw.split(delimiter_of(table))
-    return next(_csv_reader(iter([raw]), table), [])
+    def split(raw: str) -> list[str]:
+        if quote is None or quote not in raw:
+            return raw.split(delimiter)
+        return next(_csv_reader(iter([raw]), table), [])
+
+    return split
 
 
 def _csv_reader(lines: Iterator[str], table: Table) -> Any:
@@ -88,7 +96,7 @@ def _csv_header(line: Line, table: Table) -> tuple[str, ...]:
     if line.fault:
         raise InputError(f"line {line.number} (the header): {line.fault}")
     try:
-        return tuple(cell.strip() for cell in split_cells(line.text, table))
+        return tuple(cell.strip() for cell in cell_splitter(table)(line.text))
     except csv.Error as error:
         raise InputError(f"line {line.number} (the header): {error}") from None
 
@@ -105,21 +113,18 @@ def _json_columns(lines: Iterator[Line]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _csv_records(stream: Any, table: Table, width: int) -> Iterator[Record]:
+def _csv_records(lines: Iterator[Line], table: Table, width: int) -> Iterator[Record]:
     """Joins the lines of a csv or tsv file into records, where quotes hold line breaks.
 
     A quote that is never closed takes one line with it, not the rest of the file: when the lines that
     it would join are no proper record, the first stands alone and reading goes on after it.
     """
-    lines = read_lines(stream, table.encoding)
-    if table.header is None:
-        next(filled(lines))
-    waiting: list[Line] = []
+    quote, waiting = table.quote, list[Line]()
     while True:
         line = waiting.pop() if waiting else next(lines, None)
         if line is None:
             return
-        if line.fault or table.quote is None or table.quote not in line.text:
+        if line.fault or quote is None or quote not in line.text:
             if not is_blank(line):
                 yield Record(*line)
             continue

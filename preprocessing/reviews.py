@@ -11,6 +11,7 @@ import numpy as np
 from preprocessing.batches import unpack
 from preprocessing.config import ReviewColumn
 from preprocessing.histories import Histories
+from preprocessing.ids import Ids
 from preprocessing.split import TRAIN
 
 Review: TypeAlias = tuple[int, int, tuple[str, ...]]
@@ -25,7 +26,7 @@ def newest(reviews: Iterable[Review], limit: int) -> list[Review]:
     return sorted(reviews, reverse=True)[:limit]
 
 
-def training_reviews(histories: Histories, ids: np.ndarray, limit: int) -> dict[str, list[Review]]:
+def training_reviews(histories: Histories, ids: Ids, limit: int) -> dict[str, list[Review]]:
     """Finds what was written in training interactions.
 
     Args:
@@ -34,10 +35,11 @@ def training_reviews(histories: Histories, ids: np.ndarray, limit: int) -> dict[
       limit: so many of the newest are kept for each id.
     """
     rows = histories.rows
+    written = np.fromiter(map(any, rows.texts), bool, len(rows))
     found = defaultdict(list)
-    for row in np.flatnonzero(histories.parts == TRAIN).tolist():
-        if any(rows.texts[row]):
-            found[ids[row]].append((int(rows.times[row]), int(rows.places[row]), rows.texts[row]))
+    for row in np.flatnonzero(written & (histories.parts == TRAIN)).tolist():
+        name = ids.names[ids.codes[row]]
+        found[name].append((int(rows.times[row]), int(rows.places[row]), rows.texts[row]))
     return {name: newest(reviews, limit) for name, reviews in found.items()}
 
 

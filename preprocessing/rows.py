@@ -7,13 +7,12 @@ import html
 import json
 import math
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any
 
 from preprocessing.config import (
     CategoricalColumn,
     Column,
     IdColumn,
-    LabelColumn,
     MultiColumn,
     NumericColumn,
     ReviewColumn,
@@ -21,7 +20,7 @@ from preprocessing.config import (
     TimeColumn,
     VectorColumn,
 )
-from preprocessing.records import Record, split_cells
+from preprocessing.records import Record, cell_splitter
 from preprocessing.sources import Source, SourceFile
 
 WHITESPACE = " \t\n\v\f\r"
@@ -46,16 +45,6 @@ class RowError(Exception):
         self.kind = kind or reason
 
 
-class Interaction(NamedTuple):
-    """A checked row of the interactions; `time` is in milliseconds since 1970, 0 without such a column."""
-
-    user: str
-    item: str
-    time: int
-    label: float
-    texts: tuple[str, ...]
-
-
 class RowReader:
     """Splits the records of one file into cells in the config's order of columns."""
 
@@ -64,6 +53,7 @@ class RowReader:
         self._width = len(file.header)
         is_csv = source.table.resolved_format in ("csv", "tsv")
         self._places = [file.header.index(name) for name in source.column_sources] if is_csv else []
+        self._split = cell_splitter(source.table)
         self._cells = self._csv_cells if is_csv else self._json_cells
 
     def cells(self, record: Record) -> list[str]:
@@ -78,7 +68,7 @@ class RowReader:
 
     def _csv_cells(self, raw: str) -> list[str]:
         try:
-            cells = split_cells(raw, self._source.table)
+            cells = self._split(raw)
         except csv.Error as error:
             if "unexpected end" in str(error):
                 raise RowError("a quote is opened and never closed") from None
@@ -226,29 +216,6 @@ def review_cell(column: ReviewColumn, cell: str) -> str:
     """Reads a text into one line, since several are told apart by their lines."""
     lines = (line.strip(WHITESPACE) for line in text_cell(column, cell).split(column.separator))
     return " ".join(line for line in lines if line)
-
-
-def check_interaction(source: Source, cells: list[str]) -> Interaction:
-    """Checks the cells of one interaction.
-
-    Raises:
-      RowError: at the first column that cannot be used.
-    """
-    user = item = ""
-    time, label = 0, 0.0
-    texts = []
-    for (name, column), cell in zip(source.columns.items(), cells, strict=True):
-        if isinstance(column, TimeColumn):
-            time = time_cell(name, column, cell)
-        elif isinstance(column, LabelColumn):
-            label = label_cell(name, cell)
-        elif isinstance(column, ReviewColumn):
-            texts.append(review_cell(column, cell))
-        elif name == "user_id":
-            user = id_cell(name, cell)
-        else:
-            item = id_cell(name, cell)
-    return Interaction(user, item, time, label, tuple(texts))
 
 
 def check_entity(source: Source, cells: list[str]) -> list[str]:

@@ -160,4 +160,7 @@ def readable_error(error: Exception) -> Exception:
     own = re.match(r"[\w.]*\bInputError: (.*)", message, re.DOTALL)
     if own:
         return InputError(own[1])
+    lost = re.search(r"\bWorkerLostError: (.*)", message)
+    if lost:
+        return WorkerLostError(lost[1])
     return PipelineError(message + (f" (in the step {step[1]})" if step else ""))

@@ -18,6 +18,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from preprocessing.assets import resolve_path
 from preprocessing.config import Column, Table
+from preprocessing.ranges import WHOLE, Range, divide, divides
 from preprocessing.records import JSON_SAMPLE, Record, header_of, records_of
 from preprocessing.schema import InputError
 
@@ -89,16 +90,33 @@ def find_source(name: str, table: Table, columns: Mapping[str, Column], base: Pa
     return Source(name, table, columns, tuple(files))
 
 
-def read_records(source: Source, file: SourceFile) -> Iterator[Record]:
-    """Reads one file's rows in order; blank lines are no rows.
+def find_ranges(source: Source, file: SourceFile) -> Iterator[Range]:
+    """Divides one file into ranges that can be read one by one, the whole file where that cannot be.
+
+    Raises:
+      InputError: the file cannot be read.
+    """
+    if not divides(source.table, file.path):
+        yield WHOLE
+        return
+    try:
+        with _open(file.path) as stream:
+            yield from divide(stream, source.table)
+    except OSError as error:
+        raise InputError(f"{source.name}: {file.name}: cannot be read: {error}") from None
+
+
+def read_records(source: Source, file: SourceFile, part: Range = WHOLE) -> Iterator[Record]:
+    """Reads the rows of one file, or of a range of it, in order; blank lines are no rows.
 
     Raises:
       InputError: the file breaks off or is damaged inside.
     """
-    line = 0
+    line = part.line - 1
     try:
         with _open(file.path) as stream:
-            for record in records_of(stream, source.table, source.column_sources, len(file.header)):
+            stream.seek(part.start)
+            for record in records_of(stream, part, source.table, source.column_sources, len(file.header)):
                 line = record.line
                 yield record
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:

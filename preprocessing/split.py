@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def temporal(times: np.ndarray, cuts: tuple[int, int]) -> np.ndarray:
     return np.where(times >= test, TEST, np.where(times >= validation, VALIDATION, TRAIN)).astype(np.int8)
 
 
-def random(users: np.ndarray, items: np.ndarray, places: np.ndarray, split: Random) -> np.ndarray:
+def random(users: Iterable[str], items: Iterable[str], places: np.ndarray, split: Random) -> np.ndarray:
     """Draws the part of each interaction by a hash that is the same on every machine.
 
     Args:
@@ -69,7 +70,7 @@ def random(users: np.ndarray, items: np.ndarray, places: np.ndarray, split: Rand
       places: `[N]`, where in the table the interaction stands.
       split: the shares and the seed.
     """
-    parts = np.full(len(users), TRAIN, np.int8)
+    parts = np.full(len(places), TRAIN, np.int8)
     for number, key in enumerate(zip(users, items, places.tolist(), strict=True)):
         digest = hashlib.blake2b(repr((split.seed, *key)).encode("utf-8"), digest_size=8).digest()
         draw = int.from_bytes(digest, "little") / 2**64

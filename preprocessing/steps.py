@@ -11,20 +11,30 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import TaggedOutput
 
-from preprocessing.batches import InteractionBatch, pack, partition_of, place_of, unpack
+from preprocessing.batches import (
+    InteractionBatch,
+    pack,
+    partition_of,
+    place_of,
+    unpack,
+    without_cycle_search,
+)
 from preprocessing.config import LeaveLast, Random, Temporal
 from preprocessing.entities import Row
 from preprocessing.filters import among, hash_ids
 from preprocessing.histories import build_histories, facts_of
+from preprocessing.ids import Ids
+from preprocessing.interactions import InteractionCheck
+from preprocessing.ranges import Range
 from preprocessing.records import Record
 from preprocessing.reviews import training_reviews
-from preprocessing.rows import RowError, RowReader, check_entity, check_interaction
-from preprocessing.sources import Source, SourceFile, read_records
+from preprocessing.rows import RowError, RowReader, check_entity
+from preprocessing.sources import Source, SourceFile, find_ranges, read_records
 from preprocessing.write import Rejection
 
 BLOCK_ROWS = 4096
 BLOCK_CHARACTERS = 2**20
-"""A block of raw rows ends at whichever comes first."""
+"""A block of raw rows that are no range of a file ends at whichever comes first."""
 
 COUNTS, REJECTED, FACTS, ITEMS, USERS = "counts", "rejected", "facts", "items", "users"
 ITEM_REVIEWS, USER_REVIEWS = "item_reviews", "user_reviews"
@@ -38,26 +48,38 @@ def count(table: str, what: str, name: str, rows: int) -> TaggedOutput:
     return TaggedOutput(COUNTS, (table, what, name, rows))
 
 
-class ReadBlocks(beam.DoFn):
-    """Reads the file of a number into blocks (file number, packed records)."""
+class FindBlocks(beam.DoFn):
+    """Divides the file of a number into blocks: (file number, packed range or packed records)."""
 
     def __init__(self, source: Source):
         self._source = source
 
     def process(self, file_number: int) -> Iterator[Any]:
-        """Yields blocks as the file is read; no more than one is held."""
-        block: list[tuple[int, str, str]] = []
-        characters = rows = 0
-        for record in read_records(self._source, self._source.files[file_number]):
-            block.append((record.line, record.raw, record.fault))
-            characters += len(record.raw)
-            if len(block) == BLOCK_ROWS or characters >= BLOCK_CHARACTERS:
-                rows += len(block)
-                yield file_number, pack(block)
-                block, characters = [], 0
-        if block:
-            yield file_number, pack(block)
-        yield count(self._source.name, "read", "", rows + len(block))
+        """Yields ranges, which are read where they are checked.
+
+        What cannot be divided further is read here, by one worker; no more than a block of it is held.
+        """
+        file = self._source.files[file_number]
+        for part in find_ranges(self._source, file):
+            if part.end is not None:
+                yield file_number, pack(part)
+            else:
+                for block in _blocks(read_records(self._source, file, part)):
+                    yield file_number, pack(block)
+        yield count(self._source.name, "read", "", 0)  # so that a file without rows is counted as well
+
+
+def _blocks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    block: list[Record] = []
+    characters = 0
+    for record in records:
+        block.append(record)
+        characters += len(record.raw)
+        if len(block) == BLOCK_ROWS or characters >= BLOCK_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block
 
 
 class CheckRows(beam.DoFn):
@@ -66,12 +88,22 @@ class CheckRows(beam.DoFn):
     def __init__(self, source: Source):
         self._source = source
 
+    def _records(self, block: tuple[int, bytes]) -> list[Record]:
+        found = unpack(block[1])
+        if isinstance(found, Range):
+            return list(read_records(self._source, self._source.files[block[0]], found))
+        records: list[Record] = found
+        return records
+
+    def _read(self, records: list[Record]) -> TaggedOutput:
+        return count(self._source.name, "read", "", len(records))
+
     def _checked(
-        self, block: tuple[int, bytes], rejections: list[Rejection], check: Any
+        self, file_number: int, records: list[Record], rejections: list[Rejection], check: Any
     ) -> Iterator[tuple[Record, Any]]:
-        file = self._source.files[block[0]]
+        file = self._source.files[file_number]
         reader = RowReader(self._source, file)
-        for record in map(Record._make, unpack(block[1])):
+        for record in records:
             try:
                 yield record, check(reader.cells(record))
             except RowError as error:
@@ -90,29 +122,42 @@ class CheckInteractions(CheckRows):
         super().__init__(source)
         self._minimum_label = minimum_label
 
+    def setup(self) -> None:
+        """Makes the check once for all blocks."""
+        self._check = InteractionCheck(self._source.columns)
+
     def process(
         self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None = None
     ) -> Iterator[Any]:
         """Yields one batch a block; `known_items` are the ids of the items table, if there is one."""
-
-        def check(cells: list[str]) -> Any:
-            row = check_interaction(self._source, cells)
-            if known_items is not None and row.item not in known_items:
-                raise RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
-            return row
-
-        rejections: list[Rejection] = []
-        rows, low = [], 0
-        for record, row in self._checked(block, rejections, check):
-            if self._minimum_label is not None and row.label < self._minimum_label:
-                low += 1
-            else:
-                rows.append((*row, place_of(block[0], record.line)))
-        yield InteractionBatch.of(rows).packed()
+        with without_cycle_search():
+            batch, rejections, low, read = self._checked_batch(block, known_items)
+        yield count(self._source.name, "read", "", read)
+        yield batch
         if rejections:
             yield TaggedOutput(REJECTED, pack(rejections))
         if low:
             yield count(self._source.name, "filtered", "minimum_label", low)
+
+    def _checked_batch(
+        self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None
+    ) -> tuple[bytes, list[Rejection], int, int]:
+        """Gives the packed batch, the rejected rows, how many labels were too low and rows were read."""
+        records = self._records(block)
+        rejections: list[Rejection] = []
+        split = list(self._checked(block[0], records, rejections, lambda cells: cells))
+        checked = self._check.rows([cells for _, cells in split])
+        file, rows, low = self._source.files[block[0]], [], 0
+        for (record, _), row in zip(split, checked, strict=True):
+            if not isinstance(row, RowError) and known_items is not None and row.item not in known_items:
+                row = RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
+            if isinstance(row, RowError):
+                rejections.append(rejection(self._source, file, record.line, record.raw, row))
+            elif self._minimum_label is not None and row.label < self._minimum_label:
+                low += 1
+            else:
+                rows.append((*row, place_of(block[0], record.line)))
+        return InteractionBatch.of(rows).packed(), rejections, low, len(records)
 
 
 class CheckEntities(CheckRows):
@@ -125,10 +170,12 @@ class CheckEntities(CheckRows):
 
     def process(self, block: tuple[int, bytes]) -> Iterator[Any]:
         """Yields each partition's rows: (id, file number, line, cells, raw row)."""
+        records = self._records(block)
+        yield self._read(records)
         rejections: list[Rejection] = []
         partitions = defaultdict(list)
         for record, cells in self._checked(
-            block, rejections, lambda cells: check_entity(self._source, cells)
+            block[0], records, rejections, lambda cells: check_entity(self._source, cells)
         ):
             name = cells[self._id_place]
             partitions[partition_of(name, self._partitions)].append(
@@ -173,9 +220,17 @@ class KeepCoreInteractions(beam.DoFn):
         """Yields the batch without them."""
         users, items = map(unpack, core)
         batch = InteractionBatch.unpacked(data)
-        stays = among(hash_ids(batch.users), users) & among(hash_ids(batch.items), items)
+        stays = _among(batch.users, users) & _among(batch.items, items)
         yield batch.at(stays).packed()
         yield count("interactions", "filtered", "k_core", int((~stays).sum()))
+
+
+def _hashed(ids: Ids) -> np.ndarray:
+    return hash_ids(ids.names)[ids.codes]
+
+
+def _among(ids: Ids, kept: np.ndarray) -> np.ndarray:
+    return among(hash_ids(ids.names), kept)[ids.codes]
 
 
 class KeepCoreEntities(beam.DoFn):
@@ -247,7 +302,7 @@ def partitioned(data: bytes, partitions: int) -> Iterator[tuple[int, bytes]]:
 def hashed_pairs(data: bytes) -> bytes:
     """Hashes the users and items of a batch, `[2, N]`."""
     batch = InteractionBatch.unpacked(data)
-    return pack(np.stack([hash_ids(batch.users), hash_ids(batch.items)]))
+    return pack(np.stack([_hashed(batch.users), _hashed(batch.items)]))
 
 
 def counted_times(data: bytes) -> bytes:

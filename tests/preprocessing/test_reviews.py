@@ -15,8 +15,9 @@ from preprocessing import plan as plans
 from preprocessing.batches import InteractionBatch, pack
 from preprocessing.config import Interactions, LeaveLast, ReviewColumn
 from preprocessing.histories import build_histories
+from preprocessing.interactions import InteractionCheck
 from preprocessing.reviews import merge_reviews, newest, review_cells, training_reviews
-from preprocessing.rows import check_interaction, review_cell
+from preprocessing.rows import review_cell
 from preprocessing.schema import InputError, TextColumn, parse
 from preprocessing.sources import Source
 from trainer.raw_columns import join_text
@@ -254,7 +255,7 @@ def test_texts_stand_in_the_configs_order() -> None:
     columns = {"summary": {"kind": "text"}, "item_id": {"kind": "id"}, "user_id": {"kind": "id"}}
     table = parse(Interactions, {"path": "a.csv", "columns": columns | {"more": {"kind": "text"}}}, "data")
     source = Source("interactions", table, table.columns, ())
-    assert check_interaction(source, ["s", "i", "u", " &amp; "]) == ("u", "i", 0, 0.0, ("s", "&amp;"))
+    assert InteractionCheck(source.columns)(["s", "i", "u", " &amp; "]) == ("u", "i", 0, 0.0, ("s", "&amp;"))
 
 
 @pytest.mark.parametrize(

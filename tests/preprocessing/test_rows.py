@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.config import Entities, Interactions, MultiColumn, TimeColumn, VectorColumn
+from preprocessing.interactions import InteractionCheck
 from preprocessing.rows import (
     RowError,
     check_entity,
-    check_interaction,
     finite_number,
     id_cell,
     label_cell,
@@ -133,5 +133,6 @@ def test_interactions_without_time_and_label() -> None:
     columns = {"item_id": {"kind": "id"}, "user_id": {"kind": "id"}}
     table = parse(Interactions, {"path": "a.csv", "columns": columns}, "interactions")
     source = Source("interactions", table, table.columns, ())
-    assert check_interaction(source, ["i", "u"]) == ("u", "i", 0, 0.0, ())
-    assert reason(check_interaction, source, ["", "u"]) == "item_id is empty"
+    check = InteractionCheck(source.columns)
+    assert check(["i", "u"]) == ("u", "i", 0, 0.0, ())
+    assert reason(check, ["", "u"]) == "item_id is empty"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.batches import objects
 from preprocessing.config import Random
+from preprocessing.ids import objects
 from preprocessing.split import (
     END_OF_TIME,
     TEST,

@@ -16,6 +16,9 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from pipelines.cli import main
 from pipelines.vertex.commands import beam_options, server_container
 from pipelines.vertex.specification import compile_document
+from preprocessing.config import DataConfig
+from preprocessing.dataflow import check_dataflow
+from preprocessing.schema import parse
 from serving.settings import flags
 from tests.pipelines.vertex.conftest import IMAGE, config_values, write_config
 
@@ -146,6 +149,7 @@ def test_beam_takes_the_options_of_dataflow(write_run):
     # Beam keeps what it does not know under its name, so nothing unknown was given.
     known = set(PipelineOptions().get_all_options(drop_default=False))
     assert set(options.get_all_options(drop_default=True)) <= known
+    check_dataflow(parse(DataConfig, config_values()["data"], "data"), beam_options(run.vertex))
 
 
 def test_dataflow_is_asked_for_by_the_step_or_not_at_all(compiled, write_run):

@@ -1,0 +1,96 @@
+"""Shows, draws and writes what preprocessing took."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from benchmarks.chart import DOTS_AN_INCH, MODEL_COLOUR, PEER_COLOUR
+from benchmarks.record import machine
+from preprocessing.schema import write_whole
+
+LIBRARIES = ("tandem-recommender", "apache-beam", "polars", "tensorflow", "transformers")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured command.
+
+    Attributes:
+      name: of what was run.
+      rows: interactions in the table.
+      seconds: on the clock, start and end of the process included.
+      rows_a_second: of the same.
+      peak_bytes: the most memory of all its processes together.
+    """
+
+    name: str
+    rows: int
+    seconds: float
+    rows_a_second: float
+    peak_bytes: int
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """A table with a line for each row; speeds are also given in those of the other lines of that size."""
+    shown = Table(title="preprocessing", title_justify="left")
+    for name in ("interactions", "", "seconds", "rows/s", "peak GiB", "of 1 worker", "of polars"):
+        shown.add_column(name, justify="left" if not name else "right")
+    for row in rows:
+        polars, one, *_ = (other for other in rows if other.rows == row.rows)
+        shown.add_row(
+            f"{row.rows:,}",
+            row.name,
+            f"{row.seconds:.1f}",
+            f"{row.rows_a_second:,.0f}",
+            f"{row.peak_bytes / 2**30:.2f}",
+            f"{row.rows_a_second / one.rows_a_second:.2f}x",
+            f"{row.rows_a_second / polars.rows_a_second:.2f}x",
+        )
+    return shown
+
+
+def write_record(path: Path, rows: Sequence[Row]) -> None:
+    """Writes the rows as JSON, with the command, the date and the machine; whole or not at all."""
+    record = {
+        "command": shlex.join(sys.argv),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "rows": [asdict(row) for row in rows],
+    }
+    write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Draws speed and memory; the file is whole or not there."""
+    figure = Figure(figsize=(10, 1.4 + 0.4 * len(rows)))
+    FigureCanvasAgg(figure)
+    names = [f"{row.name}, {row.rows:,}" for row in rows]
+    panels = {
+        "interactions a second": [row.rows_a_second for row in rows],
+        "peak memory, GiB": [row.peak_bytes / 2**30 for row in rows],
+    }
+    colours = [MODEL_COLOUR if row.name.startswith("Tandem") else PEER_COLOUR for row in rows]
+    for axes, (label, values) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
+        bars = axes.barh(names, values, color=colours)
+        axes.bar_label(bars, fmt="{:,.3g}", padding=3, fontsize=8)
+        axes.set_title(label, fontsize=10)
+        axes.margins(x=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.invert_yaxis()
+    figure.tight_layout()
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
+    write_whole(path, content.getbuffer())

@@ -1,0 +1,90 @@
+"""Starts worker processes on this machine when a job server asks for them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import grpc
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
+from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
+from google.protobuf import text_format
+
+STOP_SECONDS = 5.0
+
+
+class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
+    """Beam's service of that name; each worker is a process, and none outlives the pool."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def StartWorker(  # noqa: N802 (Beam's name)
+        self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext
+    ) -> beam_fn_api_pb2.StartWorkerResponse:
+        """Starts a worker that connects to the job server by itself."""
+        environment = {
+            **os.environ,
+            "WORKER_ID": request.worker_id,
+            "CONTROL_API_SERVICE_DESCRIPTOR": _written(request.control_endpoint),
+            "LOGGING_API_SERVICE_DESCRIPTOR": _written(request.logging_endpoint),
+        }
+        try:
+            worker = subprocess.Popen([sys.executable, "-m", "preprocessing.worker"], env=environment)
+        except OSError as error:
+            return beam_fn_api_pb2.StartWorkerResponse(error=str(error))
+        self._workers[request.worker_id] = worker
+        # Waited for, so that it leaves no zombie.
+        threading.Thread(target=worker.wait, daemon=True).start()
+        return beam_fn_api_pb2.StartWorkerResponse()
+
+    def StopWorker(  # noqa: N802 (Beam's name)
+        self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext
+    ) -> beam_fn_api_pb2.StopWorkerResponse:
+        """Ends a worker, if it is still there."""
+        worker = self._workers.pop(request.worker_id, None)
+        if worker is not None:
+            worker.terminate()
+        return beam_fn_api_pb2.StopWorkerResponse()
+
+    def stop(self) -> None:
+        """Ends all workers."""
+        for worker in self._workers.values():
+            worker.terminate()
+        for worker in self._workers.values():
+            try:
+                worker.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+
+
+def _written(endpoint: endpoints_pb2.ApiServiceDescriptor) -> str:
+    return str(text_format.MessageToString(endpoint))
+
+
+def main() -> None:
+    """Serves until SIGTERM or Ctrl-C."""
+    logging.disable(logging.WARNING)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
+    arguments = parser.parse_args()
+    server, pool = grpc.server(shared_unbounded_instance()), WorkerPool()
+    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
+    port = server.add_insecure_port(f"[::]:{arguments.port}")
+    server.start()
+    ended = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: ended.set())
+    print(f"worker pool on port {port}", flush=True)
+    ended.wait()
+    server.stop(0)
+    pool.stop()
+
+
+if __name__ == "__main__":
+    main()
