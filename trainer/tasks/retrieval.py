@@ -34,7 +34,12 @@ class CandidateSoftmax(tfrs.tasks.Task, tf.keras.layers.Layer):
         self._hardness = hardness
 
     def call(
-        self, queries: tf.Tensor, candidates: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+        self,
+        queries: tf.Tensor,
+        candidates: tf.Tensor,
+        targets: tf.Tensor,
+        weights: tf.Tensor,
+        count: tf.Tensor,
     ) -> tf.Tensor:
         """The mean loss; scores are exponentiated as they are, so vectors must not be longer than 1.
 
@@ -43,23 +48,24 @@ class CandidateSoftmax(tfrs.tasks.Task, tf.keras.layers.Layer):
           candidates: item vectors `[M, D]`.
           targets: the row of each query's next item among the candidates `[P]`.
           weights: `[M]`, 0 for a candidate that is no negative.
+          count: how many queries the mean is of, those of other replicas included; a float.
 
         Returns:
-          a scalar; 0 without queries.
+          a scalar, what these queries add to the mean; 0 without queries.
         """
 
         # The gradient comes with the loss, so the scores [P, M] are needed once and never kept, which is
         # twice as fast on a CPU as to go through them again, and fits any catalogue into memory.
         @tf.custom_gradient
         def mean_loss(queries: tf.Tensor, candidates: tf.Tensor) -> tuple[tf.Tensor, Any]:
-            count = tf.maximum(tf.cast(tf.shape(queries)[0], queries.dtype), 1.0)
             loss, by_query, by_candidate = self._sums(queries, candidates, targets, weights)
+            share = 1.0 / tf.maximum(count, 1.0)
 
             def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-                scale = upstream / (count * self._temperature)
+                scale = upstream * share / self._temperature
                 return scale * by_query, scale * by_candidate
 
-            return loss / count, gradient
+            return loss * share, gradient
 
         return mean_loss(queries, candidates)
 
