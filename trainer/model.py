@@ -82,6 +82,7 @@ class Tandem(tfrs.Model):
         means = {name: tf.keras.metrics.Mean(name=f"{name}_loss") for name in names}
         # Hidden from Keras: they are of an epoch and no part of a checkpoint, which one worker alone writes.
         self._loss_means = lambda: means
+        self.distribute_reduction_method = "first"  # these means are of all replicas already
         self._step_items = step_items(config.negatives, items.counts, schema.items.first_unseen)
         self._item_text, self._user_text = item_texts, user_texts
         self._item_features = {name: tf.constant(values) for name, values in items.features.items()}
@@ -152,9 +153,9 @@ class Tandem(tfrs.Model):
 
     def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; the weights' average takes it in."""
-        metrics = super().train_step(inputs)
+        super().train_step(inputs)
         self.average.update(self.optimizer.iterations)
-        return metrics
+        return {metric.name: metric.result() for metric in self.metrics}
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The weighted sum of the objectives over one batch of `trainer.dataset.training_batches`.

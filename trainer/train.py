@@ -119,7 +119,7 @@ def train(
     if result is not None and result.fingerprint == identity:
         return result
     distribution = config.train.distribution
-    if isinstance(distribution, MultiWorkerConfig) and not is_in_cluster():
+    if isinstance(distribution, MultiWorkerConfig) and not is_in_cluster(distribution):
         if callbacks:
             raise InputError(
                 "train.distribution.kind: multi_worker trains in other processes, which cannot report their "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,24 @@ class Cluster:
         """Whether this process is the first of the workers."""
         return self.worker == 0
 
-    def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """Variables that are made while it lasts are there on every replica."""
-        return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """Variables that are made while it lasts are there on every replica.
+
+        Raises:
+          SystemExit: another worker was lost, and nothing can be done in this process any more.
+        """
+        with contextlib.nullcontext() if self.strategy is None else self.strategy.scope():
+            try:
+                yield
+            except tf.errors.OpError as error:
+                if self.workers == 1:
+                    raise
+                raise SystemExit(
+                    f"worker {self.worker} of {self.workers}: another worker was lost or the network failed; "
+                    "start all again with the same command, and they go on from the newest checkpoint "
+                    f"({' '.join(error.message.split())[:200]})"
+                ) from None
 
     def share(self, batches: tf.data.Dataset) -> Any:
         """What `fit` takes: each replica is handed every batch, of which it does its own rows.

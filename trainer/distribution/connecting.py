@@ -54,18 +54,40 @@ def _devices(count: int | None) -> list[str]:
     return [f"CPU:{number}" for number in range(count)]
 
 
-def _workers() -> Cluster:
+def is_in_cluster(config: AnyDistributionConfig) -> bool:
+    """Whether this process was started as one of several workers."""
+    return isinstance(config, MultiWorkerConfig) and bool(os.environ.get(CLUSTER))
+
+
+def is_chief(config: AnyDistributionConfig) -> bool:
+    """Whether this process is the one that exports: the only one, or the first of the workers.
+
+    Raises:
+      InputError: the environment does not say which of the workers this is.
+    """
+    return not is_in_cluster(config) or _place(_resolver())[0] == 0
+
+
+def _resolver() -> tf.distribute.cluster_resolver.ClusterResolver:
+    return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+
+
+def _place(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> tuple[int, int]:
+    """Which of the workers this process is, and how many there are."""
     try:
-        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         members = resolver.cluster_spec().as_dict()
-        order = [
-            (kind, number) for kind in ("chief", "worker") for number in range(len(members.get(kind, ())))
-        ]
-        place = order.index((resolver.task_type, resolver.task_id))
+        kinds = ("chief", "worker")
+        order = [(kind, number) for kind in kinds for number in range(len(members.get(kind, ())))]
+        return order.index((resolver.task_type, resolver.task_id)), len(order)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{CLUSTER}: not a cluster of chief and workers: {error}") from None
+        raise InputError(f"{CLUSTER}: not a chief or worker of a cluster: {error}") from None
+
+
+def _workers() -> Cluster:
+    resolver = _resolver()
+    place, count = _place(resolver)
     strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
-    return Cluster(strategy, place, len(order))
+    return Cluster(strategy, place, count)
 
 
 def _tpu(address: str) -> tf.distribute.Strategy:
@@ -76,8 +98,3 @@ def _tpu(address: str) -> tf.distribute.Strategy:
     except (ValueError, tf.errors.OpError) as error:
         raise InputError(f"train.distribution.address: no TPU at {address}: {error}") from None
     return tf.distribute.TPUStrategy(resolver)
-
-
-def is_in_cluster() -> bool:
-    """Whether this process was started as a worker."""
-    return bool(os.environ.get(CLUSTER))
