@@ -1,3 +1,4 @@
+import io
 import os
 import random
 import signal
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from preprocessing.schema import InputError
 from trainer.config import TrainerConfig
 from trainer.distribution import launch
+from trainer.progress import Progress
 from trainer.result import TrainResult
 from trainer.train import train
 
@@ -63,7 +66,9 @@ def test_a_killed_worker_is_started_again(tmp_path, examples, on_two_workers):
     assert (tmp_path / "model" / "1" / "saved_model.pb").exists()
 
 
-def test_workers_end_with_the_one_that_started_them(tmp_path, examples, on_two_workers):
+def test_workers_end_with_the_one_that_started_them_and_one_device_goes_on(
+    tmp_path, examples, on_two_workers, config
+):
     process = started(tmp_path, examples, on_two_workers())
     for line in process.stdout:
         if line.startswith("epoch "):
@@ -76,6 +81,11 @@ def test_workers_end_with_the_one_that_started_them(tmp_path, examples, on_two_w
     while any(map(is_running, workers)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(map(is_running, workers))
+    alone = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 4})})
+    output = io.StringIO()
+    result = train(examples, tmp_path / "training", alone, Progress(Console(file=output, width=200)))
+    epochs = [int(line.split()[1]) for line in output.getvalue().splitlines() if line.startswith("epoch ")]
+    assert result.epochs == 4 and epochs and epochs == list(range(epochs[0], 5)) and epochs[0] > 1
 
 
 def test_what_a_worker_refuses_is_told(tmp_path, examples, on_two_workers, progress):

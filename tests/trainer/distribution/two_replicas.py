@@ -114,9 +114,10 @@ def main(examples: Path, scratch: Path, name: str) -> None:
         found[f"{title}_sum"] = flat(first[1]) + flat(second[1])
     # What it would be if each replica had nothing but the items of its own rows.
     rows = [{k: v if k == "seed" else v[n::2] for k, v in some[0].items()} for n in (0, 1)]
-    targets = [float(setting.one.draw(each, training=True).targets) for each in rows]
-    losses = [float(setting.one.compute_loss(each, training=True)) for each in rows]
-    found["local_loss"] = np.average(losses, weights=targets)
+    draws = [setting.one.draw(each, training=True) for each in (some[0], *rows)]
+    losses = [float(setting.one.objectives(draw, training=True)["retrieval"]) for draw in draws]
+    found["retrieval"] = losses[0]
+    found["local_retrieval"] = np.average(losses[1:], weights=[float(draw.targets) for draw in draws[1:]])
     before = flat([weight.numpy() for weight in setting.one.trainable_variables])
     for batch in some:
         setting.one.train_step(batch)
