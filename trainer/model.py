@@ -22,7 +22,7 @@ from trainer.layers.user_tower import UserTower
 from trainer.negatives import step_items
 from trainer.progress import Progress
 from trainer.tasks.attributes import AttributePrediction
-from trainer.tasks.retrieval import CandidateSoftmax
+from trainer.tasks.retrieval import QUERIES, CandidateSoftmax
 
 SEMANTIC_PART = 4
 """One window in so many also trains the view without IDs: it costs a user tower of its own."""
@@ -70,7 +70,10 @@ class Tandem(tfrs.Model):
         known_items = schema.items.first_unseen if config.item_id else 0
         self.ranker = Ranker(known_users, known_items, dimension, config.ranker_dropout, name="ranker")
         self.ranker.trainable = config.loss.alpha > 0
-        self.retrieval = CandidateSoftmax(config.temperature, config.negatives.hardness)
+        is_compiled = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
+        self.retrieval = CandidateSoftmax(
+            config.temperature, config.negatives.hardness, None if is_compiled else QUERIES
+        )
         ranking_loss = (
             tf.keras.losses.MeanSquaredError(tf.keras.losses.Reduction.SUM)
             if schema.label

@@ -33,7 +33,9 @@ class Replica:
 
     def share(self, values: tf.Tensor) -> tf.Tensor:
         """Its own rows of `[B, …]`, maybe none: every `count`-th, so that each has some of the first few."""
-        return values if self.count == 1 else values[self.number :: self.count]
+        if self.count == 1:
+            return values
+        return tf.boolean_mask(values, tf.range(tf.shape(values)[0]) % self.count == self.number)
 
     def total(self, values: tf.Tensor) -> tf.Tensor:
         """The sum of the values of all replicas, through which gradients come back as sums too."""
