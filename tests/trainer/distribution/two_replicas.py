@@ -50,6 +50,7 @@ class Setting:
         self.cluster = connect(MirroredConfig(kind="mirrored", devices=2))
         self._examples, self._schema = examples, Schema.read(examples)
         self.batches = training_batches(examples, self._schema, 9, 8, 0)
+        (scratch / name).mkdir()
         self.one = self._model(scratch / name)
         with self.cluster.scope():
             self.two = self._model(scratch / name)
