@@ -5,6 +5,7 @@ The CPU must be parted before TensorFlow starts, so this has a process of its ow
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -18,6 +19,7 @@ from trainer.config import TrainerConfig
 from trainer.dataset import training_batches
 from trainer.distribution.config import MirroredConfig
 from trainer.distribution.connecting import connect
+from trainer.distribution.replica import Replica
 from trainer.progress import Progress
 from trainer.train import build_model, prepare
 
@@ -114,8 +116,11 @@ def main(examples: Path, scratch: Path, name: str) -> None:
         found[f"{title}_gradient"] = flat([each.numpy() for each in gradients])
         found[f"{title}_sum"] = flat(first[1]) + flat(second[1])
     # What it would be if each replica had nothing but the items of its own rows.
-    rows = [{k: v if k == "seed" else v[n::2] for k, v in some[0].items()} for n in (0, 1)]
-    draws = [setting.one.draw(each, training=True) for each in (some[0], *rows)]
+    draws = [setting.one.draw(some[0], training=True)]
+    for replica in (Replica(0, 2), Replica(1, 2)):
+        own = draws[0].share(replica)
+        few = setting.one._step_items(replica.share(some[0]["item"]), own.valid, [0, replica.number])
+        draws.append(replace(own, step=few))
     losses = [float(setting.one.objectives(draw, training=True)["retrieval"]) for draw in draws]
     found["retrieval"] = losses[0]
     found["local_retrieval"] = np.average(losses[1:], weights=[float(draw.targets) for draw in draws[1:]])
