@@ -27,10 +27,17 @@ class WeightAverage(tf.Module):
 
     def update(self, steps: tf.Tensor) -> None:
         """Takes the weights in; `steps` were taken so far."""
-        done = tf.cast(steps, tf.float32)
-        decay = tf.minimum(self._decay, (1.0 + done) / (10.0 + done))
-        for average, weight in zip(self._averages, self._weights(), strict=True):
+
+        def take_in(average: tf.Variable, weight: tf.Variable, steps: tf.Tensor) -> None:
+            done = tf.cast(steps, tf.float32)
+            decay = tf.minimum(self._decay, (1.0 + done) / (10.0 + done))
             average.assign_sub((1.0 - decay) * (average - weight))
+
+        def on_every_device(strategy: tf.distribute.Strategy) -> None:
+            for average, weight in zip(self._averages, self._weights(), strict=True):
+                strategy.extended.update(average, take_in, (weight, steps), group=False)
+
+        tf.distribute.get_replica_context().merge_call(on_every_device)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from preprocessing.schema import Document, InputError, parse, read_config_mapping
+from trainer.distribution.config import AnyDistributionConfig, OneConfig
 from trainer.language_model.config import AnyLanguageModelConfig, FrozenConfig, TuningConfig
 
 Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -133,6 +134,7 @@ class TrainConfig(Document):
     patience: pydantic.PositiveInt = 10
     refit: bool = False
     seed: int = 0
+    distribution: AnyDistributionConfig = OneConfig()
 
 
 class ScannConfig(Document):

@@ -182,7 +182,8 @@ def training_batches(
 
     Yields:
       `user [B]`, `item [B, L]` (oldest first, zero-padded on the right), `label [B, L]` when the
-      data has labels, and `from_start [B]`: whether the window begins where the user's history does.
+      data has labels, `from_start [B]`: whether the window begins where the user's history does, and
+      `seed [2]`: for what is drawn for the whole batch.
     """
     spec = feature_spec(schema, "train")
 
@@ -202,11 +203,14 @@ def training_batches(
     # Chunks of about one length share a batch, the shorter the more of them: little padding is computed,
     # and every step has about as many interactions.
     widths = [max(1, length // part) for part in LENGTH_BUCKETS]
-    return chunks.bucket_by_sequence_length(
+    batches = chunks.bucket_by_sequence_length(
         lambda chunk: tf.size(chunk["item"]),
         bucket_boundaries=[width + 1 for width in widths[:-1]],
         bucket_batch_sizes=[batch_size * length // width for width in widths],
-    ).prefetch(tf.data.AUTOTUNE)
+    )
+    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+    seeded = tf.data.Dataset.zip((batches, seeds)).map(lambda batch, seed: batch | {"seed": seed})
+    return seeded.prefetch(tf.data.AUTOTUNE)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from preprocessing.schema import InputError
+from trainer.distribution.checkpoints import Checkpoints
+from trainer.distribution.cluster import Cluster
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.validation import Validation
@@ -19,7 +21,8 @@ class Journal(tf.keras.callbacks.Callback):
 
     What is validated, and kept as the best, is the running average of the weights; a language model that
     learns reads all texts with it, for validation and for the next epoch. Making a journal
-    restores the newest checkpoint of the folder, if there is one.
+    restores the newest checkpoint of the folder, if there is one. Of several workers the chief alone
+    validates and writes, and all go by what it says.
 
     Args:
       training: the training folder.
@@ -28,6 +31,7 @@ class Journal(tf.keras.callbacks.Callback):
       validation: measures the model.
       patience: epochs without a better NDCG@10 before it stops.
       progress: where epochs are told.
+      cluster: that trains.
     """
 
     def __init__(
@@ -38,18 +42,21 @@ class Journal(tf.keras.callbacks.Callback):
         validation: Validation,
         patience: int,
         progress: Progress,
+        cluster: Cluster,
     ) -> None:
         super().__init__()
+        self._cluster = cluster
         self._validation = validation
         self._patience = patience
         self._progress = progress
-        self._writers = {
-            part: tf.summary.create_file_writer(str(logs / part)) for part in ("train", "validation")
-        }
+        parts = ("train", "validation") if cluster.is_chief else ()
+        self._writers = {part: tf.summary.create_file_writer(str(logs / part)) for part in parts}
         self._epochs = tf.Variable(0, trainable=False, dtype=tf.int64)
         self._best_epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
         self._best_ndcg = tf.Variable(-1.0, trainable=False, dtype=tf.float64)
-        newest = tf.train.Checkpoint(
+        self._newest = Checkpoints(
+            training / "checkpoints",
+            cluster,
             model=model,
             optimizer=model.optimizer,
             average=model.average,
@@ -57,21 +64,19 @@ class Journal(tf.keras.callbacks.Callback):
             best_epoch=self._best_epoch,
             best_ndcg=self._best_ndcg,
         )
-        self._newest = tf.train.CheckpointManager(newest, str(training / "checkpoints"), max_to_keep=1)
-        best = tf.train.Checkpoint(model=model)
-        self._best = tf.train.CheckpointManager(best, str(training / "best"), max_to_keep=1)
-        if self._newest.latest_checkpoint:
-            newest.restore(self._newest.latest_checkpoint).assert_existing_objects_matched()
+        self._best = Checkpoints(training / "best", cluster, model=model)
+        if self._newest.newest:
+            self._newest.restore()
 
     @property
     def epochs(self) -> int:
         """Whole epochs that were trained, those before an interruption included."""
-        return int(self._epochs)
+        return int(self._epochs.numpy())
 
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, with the best validation NDCG@10."""
-        return int(self._best_epoch)
+        return int(self._best_epoch.numpy())
 
     @property
     def finished(self) -> bool:
@@ -80,7 +85,7 @@ class Journal(tf.keras.callbacks.Callback):
 
     def restore_best(self) -> None:
         """Puts the best epoch's averaged weights into the model."""
-        self._best.checkpoint.restore(self._best.latest_checkpoint).assert_existing_objects_matched()
+        self._best.restore()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Validates and saves.
@@ -95,18 +100,19 @@ class Journal(tf.keras.callbacks.Callback):
             )
         with self.model.average.applied():
             self.model.refresh_texts(self._progress)
-            metrics = self._validation.measure()
-            if metrics["ndcg@10"] > float(self._best_ndcg):
+            metrics = self._cluster.from_chief(self._validation.measure)
+            if metrics["ndcg@10"] > float(self._best_ndcg.numpy()):
                 self._best_ndcg.assign(metrics["ndcg@10"])
                 self._best_epoch.assign(epoch + 1)
-                self._best.save(checkpoint_number=epoch + 1)
-        for part, values in (("train", logs or {}), ("validation", metrics)):
-            with self._writers[part].as_default(step=epoch):
-                for name, value in values.items():
+                self._best.save(epoch + 1)
+        told = {"train": logs or {}, "validation": metrics}
+        for part, writer in self._writers.items():
+            with writer.as_default(step=epoch):
+                for name, value in told[part].items():
                     tf.summary.scalar(name, value)
         self._epochs.assign(epoch + 1)
         # Saved last: a kill before this line trains the epoch again, and loses nothing.
-        self._newest.save(checkpoint_number=epoch + 1)
+        self._newest.save(epoch + 1)
         self._progress.epoch(epoch + 1, loss, metrics, self.best_epoch)
         if logs is not None:
             logs.update(metrics)  # for the callbacks that come next

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -12,34 +11,21 @@ from preprocessing.schema import RESERVED, UNKNOWN, Schema
 from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.replica import Replica
+from trainer.draw import Draw
 from trainer.language_model.bert import LanguageModel
 from trainer.language_model.table import TextTable
 from trainer.layers.item_tower import TEXT_TOKENS, ItemTower
 from trainer.layers.ranker import Ranker
 from trainer.layers.user_profile import UserProfile
 from trainer.layers.user_tower import UserTower
-from trainer.negatives import StepItems, step_items
+from trainer.negatives import step_items
 from trainer.progress import Progress
 from trainer.tasks.attributes import AttributePrediction
-from trainer.tasks.retrieval import CandidateSoftmax
+from trainer.tasks.retrieval import QUERIES, CandidateSoftmax
 
 SEMANTIC_PART = 4
 """One window in so many also trains the view without IDs: it costs a user tower of its own."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What chance decides about a step.
-
-    Attributes:
-      user: of each window `[B]`; 'unknown' where it is hidden.
-      valid: the places of the windows that are targets `[B, L]`.
-      step: the items that the step embeds.
-    """
-
-    user: tf.Tensor
-    valid: tf.Tensor
-    step: StepItems
 
 
 class Tandem(tfrs.Model):
@@ -84,18 +70,22 @@ class Tandem(tfrs.Model):
         known_items = schema.items.first_unseen if config.item_id else 0
         self.ranker = Ranker(known_users, known_items, dimension, config.ranker_dropout, name="ranker")
         self.ranker.trainable = config.loss.alpha > 0
-        self.retrieval = CandidateSoftmax(config.temperature, config.negatives.hardness)
+        is_compiled = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
+        self.retrieval = CandidateSoftmax(
+            config.temperature, config.negatives.hardness, None if is_compiled else QUERIES
+        )
         ranking_loss = (
-            tf.keras.losses.MeanSquaredError()
+            tf.keras.losses.MeanSquaredError(tf.keras.losses.Reduction.SUM)
             if schema.label
-            else tf.keras.losses.BinaryCrossentropy(from_logits=True)
+            else tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction=tf.keras.losses.Reduction.SUM)
         )
         self.ranking = tfrs.tasks.Ranking(ranking_loss)
         self.attributes = AttributePrediction(schema.items.features, name="attributes")
-        self._loss_means = {
-            name: tf.keras.metrics.Mean(name=f"{name}_loss")
-            for name in ("mean", "retrieval", "ranking", "attributes", "semantic")
-        }
+        names = ("mean", "retrieval", "ranking", "attributes", "semantic")
+        means = {name: tf.keras.metrics.Mean(name=f"{name}_loss") for name in names}
+        # Hidden from Keras: they are of an epoch and no part of a checkpoint, which one worker alone writes.
+        self._loss_means = lambda: means
+        self.distribute_reduction_method = "first"  # these means are of all replicas already
         self._step_items = step_items(config.negatives, items.counts, schema.items.first_unseen)
         self._item_text, self._user_text = item_texts, user_texts
         self._item_features = {name: tf.constant(values) for name, values in items.features.items()}
@@ -104,6 +94,11 @@ class Tandem(tfrs.Model):
         self._user_features = {name: tf.constant(values) for name, values in users.features.items()}
         self.item_tower.adapt(items.features)
         self.profile.adapt(users.features)
+
+    @property
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
+        """The means of the losses over an epoch."""
+        return list(self._loss_means().values())
 
     def catalogue(self) -> tf.Tensor:
         """The vectors of all items `[N, D]`; the reserved rows are zero."""
@@ -161,84 +156,90 @@ class Tandem(tfrs.Model):
 
     def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; the weights' average takes it in."""
-        metrics = super().train_step(inputs)
+        super().train_step(inputs)
         self.average.update(self.optimizer.iterations)
-        return metrics
+        return {metric.name: metric.result() for metric in self.metrics}
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The weighted sum of the objectives over one batch of `trainer.dataset.training_batches`."""
-        return self.report(self.objectives(inputs, self.draw(inputs, training), training))
+        """The weighted sum of the objectives over one batch of `trainer.dataset.training_batches`.
+
+        Of several replicas, each gives what its own rows add to it.
+        """
+        return self.report(self.objectives(self.draw(inputs, training), training))
 
     def draw(self, inputs: dict[str, tf.Tensor], training: bool) -> Draw:
         """Hides some users in training, and draws the items that the step embeds."""
         items, user = inputs["item"], inputs["user"]
+        of_users, of_items, of_rest = tf.unstack(tf.random.split(inputs["seed"], 3))
         if training:
-            hidden = tf.random.uniform(tf.shape(user)) < self.config.user_dropout
+            hidden = tf.random.stateless_uniform(tf.shape(user), of_users) < self.config.user_dropout
             user = tf.where(hidden, tf.cast(UNKNOWN, user.dtype), user)
         # The first item of a window that starts in the middle has a past that we do not see.
         first = tf.logical_or(tf.range(tf.shape(items)[1])[None, :] > 0, inputs["from_start"][:, None])
         valid = tf.logical_and(items > 0, first)
-        return Draw(user, valid, self._step_items(items, valid))
+        return Draw(user, inputs.get("label"), valid, self._step_items(items, valid, of_items), of_rest)
 
     def report(self, losses: dict[str, tf.Tensor]) -> tf.Tensor:
         """Adds a step's losses to the epoch's means, and gives their weighted sum."""
+        means, replicas = self._loss_means(), Replica.here().count
         for name, loss in losses.items():
-            self._loss_means[name].update_state(loss)
+            means[name].update_state(loss * replicas)  # what the replicas give is added up, and then divided
         return losses["mean"]
 
-    def objectives(self, inputs: dict[str, tf.Tensor], draw: Draw, training: bool) -> dict[str, tf.Tensor]:
-        """The weighted losses of a step by name, and their sum as `mean`."""
-        weights = self.config.loss
-        user, valid, step = draw.user, draw.valid, draw.step
+    def objectives(self, draw: Draw, training: bool) -> dict[str, tf.Tensor]:
+        """The weighted losses of a step by name, and their sum as `mean`.
+
+        They are means over the whole batch, to which a replica adds what its own rows do.
+        """
+        weights, step, replica = self.config.loss, draw.step, Replica.here()
+        own = draw.share(replica)
         vectors = self.item_vectors(step.index, training, step.text)
-        queries, rows = self._queries(user, step.row, valid, vectors, training)
-        losses = {"retrieval": weights.gamma * self.retrieval(queries, vectors, rows, step.weights)}
+        queries, rows = self._queries(own, vectors, training)
+        retrieval = self.retrieval(queries, vectors, rows, step.weights, draw.targets)
+        losses = {"retrieval": weights.gamma * retrieval}
         if weights.alpha:
-            who = tf.boolean_mask(tf.repeat(user[:, None], tf.shape(valid)[1], 1), valid)
-            labels = tf.boolean_mask(inputs["label"], valid) if self.schema.label else None
-            losses["ranking"] = weights.alpha * self._rank(
-                who, queries, rows, labels, step, vectors, training
-            )
+            ranking = self._rank(own, queries, rows, vectors, training) / tf.maximum(draw.targets, 1.0)
+            losses["ranking"] = weights.alpha * ranking
         if weights.beta:
             text, features = self._content(step.index, step.text)
-            losses["attributes"] = weights.beta * self.attributes(self.item_tower.text_view(text), features)
+            # It is of the step's items, which all replicas have in common.
+            attributes = self.attributes(self.item_tower.text_view(text), features) / replica.count
+            losses["attributes"] = weights.beta * attributes
         if weights.semantic:
-            some = tf.shape(user)[0] // SEMANTIC_PART + 1
+            some = draw.first(SEMANTIC_PART)
             content = self.item_tower.content_vectors(*self._content(step.index, step.text))
             content = tf.where((step.index >= RESERVED)[:, None], content, 0.0)
-            queries, rows = self._queries(user[:some], step.row[:some], valid[:some], content, training)
-            losses["semantic"] = weights.semantic * self.retrieval(queries, content, rows, step.weights)
+            queries, rows = self._queries(some.share(replica), content, training)
+            semantic = self.retrieval(queries, content, rows, step.weights, some.targets)
+            losses["semantic"] = weights.semantic * semantic
         losses["mean"] = tf.add_n(list(losses.values()))
         return losses
 
-    def _queries(
-        self, user: tf.Tensor, rows: tf.Tensor, valid: tf.Tensor, vectors: tf.Tensor, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _queries(self, draw: Draw, vectors: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """User vectors `[P, D]` before each valid place of the windows, and the rows `[P]` of what came."""
-        past = tf.gather(vectors, rows[:, :-1])
-        states = self.user_tower(past, self.about_user(user), training=training)
-        return tf.boolean_mask(states, valid), tf.boolean_mask(rows, valid)
+        past = tf.gather(vectors, draw.step.row[:, :-1])
+        states = self.user_tower(past, self.about_user(draw.user), training=training)
+        return tf.boolean_mask(states, draw.valid), tf.boolean_mask(draw.step.row, draw.valid)
 
     def _rank(
-        self,
-        user: tf.Tensor,
-        queries: tf.Tensor,
-        rows: tf.Tensor,
-        labels: tf.Tensor | None,
-        step: StepItems,
-        vectors: tf.Tensor,
-        training: bool,
+        self, draw: Draw, queries: tf.Tensor, rows: tf.Tensor, vectors: tf.Tensor, training: bool
     ) -> tf.Tensor:
-        user = self.known_user(user)
-        if labels is None:
+        """The ranking loss, summed over the targets."""
+        step = draw.step
+        user = tf.boolean_mask(tf.repeat(draw.user[:, None], tf.shape(draw.valid)[1], 1), draw.valid)
+        user, times = self.known_user(user), 1
+        if draw.label is not None:
+            labels = tf.boolean_mask(draw.label, draw.valid)
+        else:
             # Without labels an interaction is a click, and a random candidate is none.
             negatives = tf.random.categorical(tf.math.log(step.weights)[None], tf.size(rows), rows.dtype)[0]
             labels = tf.concat([tf.ones_like(rows), tf.zeros_like(rows)], 0)
             rows = tf.concat([rows, negatives], 0)
-            user, queries = tf.tile(user, [2]), tf.tile(queries, [2, 1])
+            user, queries, times = tf.tile(user, [2]), tf.tile(queries, [2, 1]), 2
         item, item_vectors = tf.gather(step.index, rows), tf.gather(vectors, rows)
         scores = self.ranker(user, item, queries, item_vectors, training=training)
-        return self.ranking(labels=self.ranker.scores_of(labels)[:, None], predictions=scores[:, None])
+        labels = self.ranker.scores_of(labels)[:, None]
+        return self.ranking(labels=labels, predictions=scores[:, None]) / times
 
     def call(self, inputs: dict[str, Any]) -> tf.Tensor:
         """User vectors of `user [B]` with `history [B, L]`."""

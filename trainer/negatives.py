@@ -44,8 +44,8 @@ class WholeCatalogue:
         trained = tf.logical_and(self._index >= RESERVED, self._index < first_unseen)
         self._weights = tf.cast(trained, tf.float32)
 
-    def __call__(self, items: tf.Tensor, valid: tf.Tensor) -> StepItems:
-        """The step of a batch of item indices `[B, L]`; `valid` plays no part."""
+    def __call__(self, items: tf.Tensor, valid: tf.Tensor, seed: tf.Tensor) -> StepItems:
+        """The step of a batch of item indices `[B, L]`; `valid` and `seed` play no part."""
         return StepItems(self._index, items, self._weights)
 
 
@@ -67,9 +67,17 @@ class SampledItems:
         self._first_unseen = first_unseen
         self._uniform = uniform
 
-    def __call__(self, items: tf.Tensor, valid: tf.Tensor) -> StepItems:
-        """The step of a batch of item indices `[B, L]`, of which the `valid` ones `[B, L]` are targets."""
-        drawn = tf.random.uniform([self._uniform], RESERVED, self._first_unseen, tf.int64)
+    def __call__(self, items: tf.Tensor, valid: tf.Tensor, seed: tf.Tensor) -> StepItems:
+        """The step of a batch of item indices.
+
+        Args:
+          items: `[B, L]`.
+          valid: which of them are targets `[B, L]`.
+          seed: `[2]`; the same draws the same, on every replica.
+        """
+        drawn = tf.random.stateless_uniform(
+            [self._uniform], seed, RESERVED, self._first_unseen, dtype=tf.int64
+        )
         index, rows = tf.unique(tf.concat([tf.reshape(items, [-1]), drawn], 0), tf.int64)
         places = tf.size(items)
         targets = tf.cast(tf.reshape(valid, [-1]), tf.float32)

@@ -9,6 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from preprocessing.schema import InputError
+from trainer.distribution.checkpoints import Checkpoints
+from trainer.distribution.cluster import Cluster
 from trainer.model import Tandem
 from trainer.progress import Progress
 
@@ -26,32 +28,38 @@ class RefitJournal(tf.keras.callbacks.Callback):
       model: prepared for training.
       epochs: how many to train.
       progress: where epochs are told.
+      cluster: that trains, and whose chief writes.
     """
 
-    def __init__(self, training: Path, model: Tandem, epochs: int, progress: Progress) -> None:
+    def __init__(
+        self, training: Path, model: Tandem, epochs: int, progress: Progress, cluster: Cluster
+    ) -> None:
         super().__init__()
         self._progress = progress
         self._wanted = epochs
         self._done = tf.Variable(0, trainable=False, dtype=tf.int64)
-        newest = tf.train.Checkpoint(
-            model=model, optimizer=model.optimizer, average=model.average, epochs=self._done
-        )
         folder = training / FOLDER
-        self._newest = tf.train.CheckpointManager(newest, str(folder / "checkpoints"), max_to_keep=1)
-        final = tf.train.Checkpoint(model=model)
-        self._final = tf.train.CheckpointManager(final, str(folder / "final"), max_to_keep=1)
-        if self._newest.latest_checkpoint:
-            newest.restore(self._newest.latest_checkpoint).assert_existing_objects_matched()
+        self._newest = Checkpoints(
+            folder / "checkpoints",
+            cluster,
+            model=model,
+            optimizer=model.optimizer,
+            average=model.average,
+            epochs=self._done,
+        )
+        self._final = Checkpoints(folder / "final", cluster, model=model)
+        if self._newest.newest:
+            self._newest.restore()
 
     @property
     def epochs(self) -> int:
         """Whole epochs that were trained, those before an interruption included."""
-        return int(self._done)
+        return int(self._done.numpy())
 
     @property
     def finished(self) -> bool:
         """Whether the averaged weights are there."""
-        return self._final.latest_checkpoint is not None
+        return self._final.newest is not None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves.
@@ -68,11 +76,11 @@ class RefitJournal(tf.keras.callbacks.Callback):
         self._done.assign(epoch + 1)
         if epoch + 1 == self._wanted:
             with self.model.average.applied():
-                self._final.save(checkpoint_number=epoch + 1)
+                self._final.save(epoch + 1)
         else:
             with self.model.average.applied():
                 self.model.refresh_texts(self._progress)
-            self._newest.save(checkpoint_number=epoch + 1)
+            self._newest.save(epoch + 1)
         self._progress.epoch(epoch + 1, loss, {}, 0)
 
 

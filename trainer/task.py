@@ -50,7 +50,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
 
 def run(examples: Path, config: Path, training: Path, model: Path | None, logs: Path | None) -> Path | None:
-    """Trains and, when `model` is given, exports.
+    """Trains and, when `model` is given, exports; of several workers the first alone does.
 
     Returns:
       the exported version's folder.
@@ -62,6 +62,7 @@ def run(examples: Path, config: Path, training: Path, model: Path | None, logs: 
     from rich.console import Console
 
     from trainer.config import read_config
+    from trainer.distribution.connecting import is_chief
     from trainer.export import export
     from trainer.progress import Progress
     from trainer.train import train
@@ -70,7 +71,7 @@ def run(examples: Path, config: Path, training: Path, model: Path | None, logs: 
     progress = Progress(Console(highlight=False))
     result = train(examples, training, sections, progress, logs)
     progress.say(result.summary)
-    if model is None:
+    if model is None or not is_chief(sections.train.distribution):
         return None
     folder = export(examples, training, model, sections, progress)
     progress.say(f"exported {folder}")

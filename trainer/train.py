@@ -2,88 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
+from rich.console import Console
 
-from preprocessing.schema import InputError, Schema, write_whole
+from preprocessing.schema import InputError, Schema
 from trainer.averaging import WeightAverage
 from trainer.biases import label_biases
 from trainer.config import TrainerConfig
-from trainer.dataset import EntityTable, read_continuation, read_entities, training_batches
+from trainer.dataset import Continuation, EntityTable, read_continuation, read_entities, training_batches
+from trainer.distribution.cluster import Cluster
+from trainer.distribution.config import MultiWorkerConfig
+from trainer.distribution.connecting import connect, is_in_cluster
+from trainer.distribution.launch import Task, launch
 from trainer.journal import Journal
 from trainer.language_model.bert import FULL_PRECISION
 from trainer.language_model.config import TuningConfig
-from trainer.language_model.modes import make_optimizer, make_tandem, training_precision
+from trainer.language_model.modes import keep_texts, make_optimizer, make_tandem, training_precision
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import RefitJournal
+from trainer.result import TrainResult, fingerprint, take_over
 from trainer.validation import Validation
 
 if TYPE_CHECKING:
     from trainer.warm_start import WarmStart
-
-RESULT_FILE = "training.json"
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What training came to; written to training.json when it is finished.
-
-    Attributes:
-      fingerprint: of the examples and the config that this training belongs to.
-      epochs: epochs trained; `best_epoch` (from 1) is the one that was kept.
-      ndcg: validation NDCG@10 of the best epoch, retrieval alone.
-      blend: weight of the ranking score in the serving score, chosen on validation.
-      blended_ndcg: validation NDCG@10 of the serving score.
-      ranking: validation RMSE of the label, or None without labels.
-    """
-
-    fingerprint: str
-    epochs: int
-    best_epoch: int
-    ndcg: float
-    blend: float
-    blended_ndcg: float
-    ranking: float | None
-
-    @property
-    def summary(self) -> str:
-        """The result in one line."""
-        ranking = "" if self.ranking is None else f", RMSE {self.ranking:.4f}"
-        return (
-            f"best epoch {self.best_epoch} of {self.epochs}: validation NDCG@10 {self.ndcg:.4f}, "
-            f"{self.blended_ndcg:.4f} blended with ranking (weight {self.blend:g}){ranking}"
-        )
-
-    @classmethod
-    def read(cls, training: Path) -> TrainResult | None:
-        """The result in a training folder, or None when there is none that can be read."""
-        try:
-            return cls(**json.loads((training / RESULT_FILE).read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):  # damaged, or of another version of Tandem
-            return None
-
-    def write(self, training: Path) -> None:
-        """Writes training.json at once or not at all."""
-        write_whole(training / RESULT_FILE, json.dumps(asdict(self), indent=1).encode())
-
-
-def fingerprint(schema: Schema, config: TrainerConfig) -> str:
-    """Tells whether a training belongs to these examples and this config."""
-    parts = (
-        schema.model_dump_json(),  # with the digest of all the other files
-        config.model.model_dump_json(),
-        config.train.model_dump_json(),
-        str(config.export.candidates),  # the blend was chosen for so many
-    )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def build_model(
@@ -102,9 +48,7 @@ def build_model(
     Raises:
       InputError: the config asks for what these examples do not have.
     """
-    if not config.model.item_content:
-        ids_alone = schema.items.model_copy(update={"text": None, "features": ()})
-        schema = schema.model_copy(update={"items": ids_alone})
+    schema = _read_by_model(schema, config)
     _check_content(schema, config)
     items = read_entities(examples, schema, "items")
     users = read_entities(examples, schema, "users")
@@ -112,8 +56,17 @@ def build_model(
     if schema.label:
         model.ranker.start_from(label_biases(examples, schema))
     # The first window makes all variables, so that checkpoints find them.
-    model.compute_loss(next(iter(training_batches(examples, schema, config.model.history + 1, 1, 0))))
+    first = next(iter(training_batches(examples, schema, config.model.history + 1, 1, 0)))
+    model.objectives(model.draw(first, training=False), training=False)
     return model, items, users
+
+
+def _read_by_model(schema: Schema, config: TrainerConfig) -> Schema:
+    """What the model reads of the examples."""
+    if config.model.item_content:
+        return schema
+    ids_alone = schema.items.model_copy(update={"text": None, "features": ()})
+    return schema.model_copy(update={"items": ids_alone})
 
 
 def _check_content(schema: Schema, config: TrainerConfig) -> None:
@@ -165,33 +118,61 @@ def train(
     result = TrainResult.read(training)
     if result is not None and result.fingerprint == identity:
         return result
-    _take_over(training, identity)
-    tf.keras.utils.set_random_seed(config.train.seed)
-    precision = training_precision(config.model.language_model, progress)
-    model, _, _ = build_model(examples, training, schema, config, progress, precision)
-    if start is not None:
-        start.into(model, examples, progress)
+    distribution = config.train.distribution
+    if isinstance(distribution, MultiWorkerConfig) and not is_in_cluster(distribution):
+        if callbacks:
+            raise InputError(
+                "train.distribution.kind: multi_worker trains in other processes, which cannot report their "
+                "epochs here; choose one or mirrored"
+            )
+        launch(Task(examples, training, config, logs, start), distribution.workers, progress)
+        result = TrainResult.read(training)
+        assert result is not None  # or a worker would have failed
+        return result
+    cluster = connect(distribution)
+    if not cluster.is_chief:
+        progress = Progress(Console(quiet=True))
+    cluster.from_chief(lambda: take_over(training, identity))
+    if cluster.strategy is not None:
+        cluster.from_chief(lambda: _keep_texts(examples, training, schema, config, progress))
+    with cluster.scope():
+        result = _train(
+            examples, training, schema, config, progress, logs or training / "logs", start, callbacks, cluster
+        )
+        if config.train.refit:
+            refit(examples, training, schema, config, result.best_epoch, progress, start, cluster)
+    if cluster.is_chief:
+        result.write(training)
+    return result
+
+
+def _train(
+    examples: Path,
+    training: Path,
+    schema: Schema,
+    config: TrainerConfig,
+    progress: Progress,
+    logs: Path,
+    start: WarmStart | None,
+    callbacks: Sequence[tf.keras.callbacks.Callback],
+    cluster: Cluster,
+) -> TrainResult:
     settings = config.train
-    length = config.model.history + 1  # so that every position of a full history has a target
-    batches = training_batches(examples, schema, length, settings.batch_size, settings.seed)
-    logs = logs or training / "logs"
+    model, batches = _make_ready(examples, training, schema, config, progress, start, cluster)
     validation = Validation(model, examples, schema, config)
-    prepare(model, config, batches)
-    journal = Journal(training, logs, model, validation, settings.patience, progress)
+    journal = Journal(training, logs, model, validation, settings.patience, progress, cluster)
     read_texts(model, progress)
     with progress.training(journal.epochs, settings.epochs):
         while not journal.finished and journal.epochs < settings.epochs:
-            # Epochs differ in the number of their batches, which within one `fit` is taken for an error.
-            epoch = journal.epochs
-            told = [journal, *callbacks]
-            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=told)
+            cluster.fit_epoch(model, batches, journal.epochs, [journal, *callbacks])
     journal.restore_best()
     model.refresh_texts(progress)
-    metrics = validation.measure()
-    # A ranker that nobody trained has no say.
-    blend, blended_ndcg = validation.choose_blend() if config.model.loss.alpha else (0.0, metrics["ndcg@10"])
-    result = TrainResult(
-        fingerprint=identity,
+    metrics = cluster.from_chief(validation.measure)
+    blend, blended_ndcg = 0.0, metrics["ndcg@10"]
+    if config.model.loss.alpha:  # a ranker that nobody trained has no say
+        blend, blended_ndcg = cluster.from_chief(validation.choose_blend)
+    return TrainResult(
+        fingerprint=fingerprint(schema, config),
         epochs=journal.epochs,
         best_epoch=journal.best_epoch,
         ndcg=metrics["ndcg@10"],
@@ -199,10 +180,6 @@ def train(
         blended_ndcg=blended_ndcg,
         ranking=metrics.get("rmse"),
     )
-    if settings.refit:
-        refit(examples, training, schema, config, result.best_epoch, progress, start)
-    result.write(training)
-    return result
 
 
 def refit(
@@ -212,7 +189,8 @@ def refit(
     config: TrainerConfig,
     epochs: int,
     progress: Progress,
-    start: WarmStart | None = None,
+    start: WarmStart | None,
+    cluster: Cluster,
 ) -> None:
     """Trains a new model, or again the one to start from, on the training and the validation part.
 
@@ -221,50 +199,50 @@ def refit(
     Raises:
       InputError: the loss became infinite.
     """
-    settings = config.train
-    tf.keras.utils.set_random_seed(settings.seed)
-    precision = training_precision(config.model.language_model, progress)
-    model, _, _ = build_model(examples, training, schema, config, progress, precision)
-    if start is not None:
-        start.into(model, examples, progress)
-    batches = training_batches(
-        examples,
-        schema,
-        config.model.history + 1,
-        settings.batch_size,
-        settings.seed,
-        read_continuation(examples, schema),
-    )
-    prepare(model, config, batches)
-    journal = RefitJournal(training, model, epochs, progress)
+    continuation = read_continuation(examples, schema)
+    model, batches = _make_ready(examples, training, schema, config, progress, start, cluster, continuation)
+    journal = RefitJournal(training, model, epochs, progress, cluster)
     if journal.finished:
         return
     read_texts(model, progress)
     progress.say(f"Training on the validation part too, for {epochs} epochs")
     with progress.training(journal.epochs, epochs):
         for epoch in range(journal.epochs, epochs):
-            model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=[journal])
+            cluster.fit_epoch(model, batches, epoch, [journal])
 
 
-def _take_over(training: Path, identity: str) -> None:
-    """Makes the folder this training's own: what another training left in it is deleted.
+def _make_ready(
+    examples: Path,
+    training: Path,
+    schema: Schema,
+    config: TrainerConfig,
+    progress: Progress,
+    start: WarmStart | None,
+    cluster: Cluster,
+    continuation: Continuation | None = None,
+) -> tuple[Tandem, tf.data.Dataset]:
+    """Makes a model to be trained, and what `fit` takes."""
+    settings = config.train
+    tf.keras.utils.set_random_seed(settings.seed)
+    precision = training_precision(config.model.language_model, progress)
+    model, _, _ = build_model(examples, training, schema, config, progress, precision)
+    if start is not None:
+        start.into(model, examples, progress)
+    length = config.model.history + 1  # so that every position of a full history has a target
+    batches = training_batches(examples, schema, length, settings.batch_size, settings.seed, continuation)
+    prepare(model, config, batches)
+    shared = cluster.share(batches)
+    cluster.part_ways(settings.seed)
+    return model, shared
 
-    Raises:
-      InputError: the folder holds something that is not of a training.
-    """
-    marker = training / "fingerprint"
-    if marker.exists() and marker.read_text(encoding="utf-8") == identity:
-        return
-    others = [path for path in training.iterdir() if path.name[0] != "."] if training.exists() else []
-    if others and not marker.exists():
-        raise InputError(f"{training}: holds files that are not of a training; choose another folder")
-    replaced = training.with_name(f".{training.name}.replaced")
-    shutil.rmtree(replaced, ignore_errors=True)
-    if training.exists():
-        training.rename(replaced)  # a kill while deleting must not leave half a training here
-    training.mkdir(parents=True)
-    write_whole(marker, identity.encode())
-    shutil.rmtree(replaced, ignore_errors=True)
+
+def _keep_texts(
+    examples: Path, training: Path, schema: Schema, config: TrainerConfig, progress: Progress
+) -> None:
+    """Reads the texts of a frozen language model before there are replicas, which would read them again."""
+    schema = _read_by_model(schema, config)
+    tables = read_entities(examples, schema, "items"), read_entities(examples, schema, "users")
+    keep_texts(examples, training, schema, config.model.language_model, tables, progress)
 
 
 def read_texts(model: Tandem, progress: Progress) -> None:

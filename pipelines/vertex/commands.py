@@ -26,7 +26,7 @@ TRAIN = """
 work=$(mktemp -d)
 mkdir -p "$3" "$4"
 tandem train --config "$1" --examples "$2" --training "$3/training" --model "$work/model"
-cp -r "$work/model/." "$4"
+if test -d "$work/model"; then cp -r "$work/model/." "$4"; fi  # of several workers the first alone exports
 """
 """Arguments: the config, the examples, the folder for checkpoints, the folder for the model's versions."""
 

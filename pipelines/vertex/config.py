@@ -78,7 +78,7 @@ class TrainingConfig(Document):
       machine_type: of the worker.
       accelerator: its GPUs.
       tpu_topology: of a TPU machine (`ct5lp-hightpu-4t` and the like), such as `2x2`.
-      replicas: machines of the worker pool.
+      replicas: machines that train together, with `train.distribution: {kind: multi_worker}`.
       disk: of a machine, in GB.
       hours: after so many the job is ended.
     """
@@ -102,11 +102,6 @@ class TrainingConfig(Document):
             raise ValueError(
                 f"a TPU needs both a machine_type such as ct5lp-hightpu-4t (found {self.machine_type}) and "
                 f"a tpu_topology such as 2x2 (found {self.tpu_topology})"
-            )
-        if self.replicas > 1:
-            raise ValueError(
-                f"replicas: the trainer works on one machine; {self.replicas} would each do all of the work "
-                "and write to the same folder"
             )
         return self
 
@@ -220,6 +215,7 @@ class VertexRun:
                 f"{path}: vertex.serve.server: tensorflow-serving cannot load export.index: "
                 f"{run.trainer.export.index}; set export.index: portable, or server: tandem"
             )
+        _check_distribution(vertex.train, run.trainer.train.distribution.kind, str(path))
         problems = [f"{path}: {problem}" for problem in _unreachable(values["data"], ("data",))]
         if problems:
             raise InputError("\n".join(problems))
@@ -234,6 +230,22 @@ def _parse_vertex(values: dict[str, Any], where: str) -> VertexConfig:
     except InputError as error:
         # A pattern tells a person nothing; an example does.
         raise InputError("\n".join(_with_example(line, where) for line in str(error).splitlines())) from None
+
+
+def _check_distribution(machines: TrainingConfig, kind: str, where: str) -> None:
+    """Refuses machines that the trainer would not use.
+
+    Raises:
+      InputError: several machines or a TPU without the distribution that is for them, or the other way round.
+    """
+    for what, there, needed in (
+        (f"vertex.train.replicas: {machines.replicas}", machines.replicas > 1, "multi_worker"),
+        ("vertex.train.tpu_topology", machines.tpu_topology is not None, "tpu"),
+    ):
+        if there and kind != needed:
+            raise InputError(f"{where}: {what} needs train.distribution.kind: {needed} (found {kind})")
+    if kind == "tpu" and machines.tpu_topology is None:
+        raise InputError(f"{where}: train.distribution.kind: tpu needs vertex.train.tpu_topology")
 
 
 def _with_example(line: str, where: str) -> str:

@@ -45,7 +45,7 @@ def test_loss_and_gradients_are_those_of_the_textbook(count, size, temperature, 
     task = CandidateSoftmax(temperature, hardness)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([queries, candidates])
-        loss = 3.0 * task(queries, candidates, targets, weights)
+        loss = 3.0 * task(queries, candidates, targets, weights, float(count))
         expected = 3.0 * reference(queries, candidates, targets, weights, temperature, hardness)
     np.testing.assert_allclose(loss, expected, rtol=1e-4, atol=1e-5)
     for found, wanted in zip(
@@ -62,12 +62,14 @@ def test_many_queries_are_scored_part_by_part():
     count = 2 * retrieval.QUERIES + 3
     queries, candidates = unit(generator, count, 3), unit(generator, 7, 3)
     targets, weights = generator.integers(0, 7, count), np.ones(7, np.float32)
-    loss = CandidateSoftmax(0.5)(queries, candidates, targets, weights)
+    loss = CandidateSoftmax(0.5)(queries, candidates, targets, weights, float(count))
     np.testing.assert_allclose(loss, reference(queries, candidates, targets, weights, 0.5), rtol=1e-5)
 
 
 def test_the_softmax_of_nothing_is_zero():
-    loss = CandidateSoftmax(0.1)(tf.zeros([0, 3]), tf.zeros([4, 3]), tf.zeros([0], tf.int64), tf.ones([4]))
+    loss = CandidateSoftmax(0.1)(
+        tf.zeros([0, 3]), tf.zeros([4, 3]), tf.zeros([0], tf.int64), tf.ones([4]), 0.0
+    )
     assert float(loss) == 0.0
 
 
@@ -86,9 +88,9 @@ def test_a_candidate_weighs_what_it_stands_for_on_average():
     sampled = SampledItems(COUNTS, FIRST_UNSEEN, uniform=8)
     total = np.zeros(len(COUNTS))
     rounds = 3000
-    for _ in range(rounds):
+    for number in range(rounds):
         items = drawn_by_popularity(generator, 12).reshape(3, 4)
-        step = sampled(tf.constant(items), tf.ones([3, 4], tf.bool))
+        step = sampled(tf.constant(items), tf.ones([3, 4], tf.bool), [1, number])
         np.testing.assert_array_equal(tf.gather(step.index, step.row), items)
         np.add.at(total, step.index.numpy(), step.weights.numpy())
     np.testing.assert_allclose(total[RESERVED:FIRST_UNSEEN] / rounds, 1.0, atol=0.05)
@@ -107,15 +109,17 @@ def test_log_q_brings_the_sampled_loss_to_the_exact_softmax(size):
     exact_step = WholeCatalogue(len(COUNTS), FIRST_UNSEEN)
     sampled = SampledItems(COUNTS, FIRST_UNSEEN, uniform=size)
     sums, uncorrected, exacts = [], [], []
-    for _ in range(400 if size == 20 else 20):
+    for number in range(400 if size == 20 else 20):
         items = tf.constant(drawn_by_popularity(generator, size)[None])
         valid = tf.ones_like(items, tf.bool)
-        exact, step = exact_step(items, valid), sampled(items, valid)
+        exact, step = (choose(items, valid, [2, number]) for choose in (exact_step, sampled))
         vectors = tf.gather(catalogue, step.index)
-        exacts.append(float(task(queries, catalogue, exact.row[0], exact.weights)))
-        sums.append(float(task(queries, vectors, step.row[0], step.weights)))
+        exacts.append(float(task(queries, catalogue, exact.row[0], exact.weights, float(size))))
+        sums.append(float(task(queries, vectors, step.row[0], step.weights, float(size))))
         drawn = tf.cast(step.weights > 0, tf.float32)
-        uncorrected.append(float(task(queries, vectors, step.row[0], drawn * size / len(COUNTS))))
+        uncorrected.append(
+            float(task(queries, vectors, step.row[0], drawn * size / len(COUNTS), float(size)))
+        )
     # A logarithm of an unbiased sum is biased a little, the less the larger the sample.
     np.testing.assert_allclose(np.mean(sums), np.mean(exacts), atol=0.05 if size == 20 else 0.002)
     assert abs(np.mean(uncorrected) - np.mean(exacts)) > 0.2
@@ -132,13 +136,13 @@ def test_sampled_gradients_are_those_of_the_exact_softmax_on_average():
         "exact": WholeCatalogue(len(COUNTS), FIRST_UNSEEN),
         "sampled": SampledItems(COUNTS, FIRST_UNSEEN, uniform=200),
     }
-    for _ in range(50):
+    for number in range(50):
         items = tf.constant(drawn_by_popularity(generator, 500)[None])
         for name, choose in choices.items():
-            step = choose(items, tf.ones_like(items, tf.bool))
+            step = choose(items, tf.ones_like(items, tf.bool), [3, number])
             with tf.GradientTape() as tape:
                 tape.watch(catalogue)
-                loss = task(queries, tf.gather(catalogue, step.index), step.row[0], step.weights)
+                loss = task(queries, tf.gather(catalogue, step.index), step.row[0], step.weights, 500.0)
             total[name] += tf.convert_to_tensor(tape.gradient(loss, catalogue)).numpy() / 50
     error = np.abs(total["sampled"] - total["exact"]).max()
     assert error < 0.02 * np.abs(total["exact"]).max()

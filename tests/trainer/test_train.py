@@ -12,6 +12,7 @@ from tests.trainer.conftest import data_config, kill_and_go_on, write_tables
 from trainer.biases import label_biases
 from trainer.config import TrainerConfig, parse_config
 from trainer.dataset import read_cuts, training_batches
+from trainer.distribution.cluster import Cluster
 from trainer.journal import Journal
 from trainer.metrics import ndcg_at, target_ranks
 from trainer.task import local_path, main
@@ -173,7 +174,9 @@ def test_a_checkpoint_brings_back_optimizer_and_average(
     prepare(model, config, batches)
     validation = Validation(model, examples, schema, config)
     before = validation.measure()["ndcg@10"]
-    journal = Journal(copied, tmp_path / "logs", model, validation, config.train.patience, progress)
+    journal = Journal(
+        copied, tmp_path / "logs", model, validation, config.train.patience, progress, Cluster()
+    )
     result = TrainResult.read(training)
     assert (journal.epochs, journal.best_epoch) == (result.epochs, result.best_epoch)
     assert int(model.optimizer.iterations) >= result.epochs * len(list(batches)) - 1

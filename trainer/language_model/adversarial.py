@@ -46,11 +46,11 @@ class AdversarialTandem(TunedTandem):
         noise = tf.zeros(tf.concat([tf.shape(tokens), [self._width]], 0))
         with tf.GradientTape() as tape:
             tape.watch(noise)
-            losses = self.objectives(inputs, self.read(draw, rows, tokens, noise), training=True)
+            losses = self.objectives(self.read(draw, rows, tokens, noise), training=True)
         gradients, slope = tape.gradient(losses["mean"], (weights, noise))
         noise = self._length * tf.math.l2_normalize(slope, (1, 2))
         with tf.GradientTape() as tape:
-            moved = self.objectives(inputs, self.read(draw, rows, tokens, noise), training=True)
+            moved = self.objectives(self.read(draw, rows, tokens, noise), training=True)
         more = tape.gradient(moved["mean"], weights)
         both = [_sum(one, other) for one, other in zip(gradients, more, strict=True)]
         self.optimizer.apply_gradients(zip(both, weights, strict=True))

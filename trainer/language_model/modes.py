@@ -10,6 +10,7 @@ import tensorflow as tf
 from preprocessing.schema import Schema
 from trainer.config import ModelConfig, TrainerConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.optimizer import ReplicatedAdamW
 from trainer.language_model.adversarial import AdversarialTandem
 from trainer.language_model.bert import FULL_PRECISION, HALF_PRECISION, LanguageModel
 from trainer.language_model.config import LanguageModelConfig, TuningConfig
@@ -52,13 +53,48 @@ def make_tandem(
         return tandem(schema, config, items, users, model, mode)
 
     def frozen(name: str, tokens: np.ndarray | None) -> TextTable | None:
-        if tokens is None or schema.language_model is None:
-            return None
-        folder = examples / schema.language_model.folder
-        kept = training / f"{name}_texts.npy"
-        return frozen_table(kept, lambda: LanguageModel(folder, mode.layers), tokens, progress)
+        return _frozen(examples, training, schema, mode, name, tokens, progress)
 
     return Tandem(schema, config, items, users, frozen("item", items.tokens), frozen("user", users.tokens))
+
+
+def keep_texts(
+    examples: Path,
+    training: Path,
+    schema: Schema,
+    mode: LanguageModelConfig,
+    tables: tuple[EntityTable, EntityTable],
+    progress: Progress,
+) -> None:
+    """Lets a frozen language model read the texts, so that they are there when the model is made.
+
+    Args:
+      examples: the folder that holds the language model's.
+      training: where the text vectors are kept.
+      schema: of the examples.
+      mode: of the language model; one that learns reads nothing beforehand.
+      tables: of items and of users.
+      progress: where to show how far reading is.
+    """
+    if not isinstance(mode, TuningConfig):
+        for name, table in zip(("item", "user"), tables, strict=True):
+            _frozen(examples, training, schema, mode, name, table.tokens, progress)
+
+
+def _frozen(
+    examples: Path,
+    training: Path,
+    schema: Schema,
+    mode: LanguageModelConfig,
+    name: str,
+    tokens: np.ndarray | None,
+    progress: Progress,
+) -> TextTable | None:
+    if tokens is None or schema.language_model is None:
+        return None
+    folder = examples / schema.language_model.folder
+    kept = training / f"{name}_texts.npy"
+    return frozen_table(kept, lambda: LanguageModel(folder, mode.layers), tokens, progress)
 
 
 def make_optimizer(
@@ -70,7 +106,7 @@ def make_optimizer(
     if isinstance(mode, TuningConfig) and isinstance(model.language_model, TunedLanguageModel):
         steps = settings.epochs * int(batches.reduce(np.int64(0), lambda count, _: count + 1))
         return TwoRatesAdamW(model.language_model, mode, steps, settings.gradient_norm, **towers)
-    return tf.keras.optimizers.AdamW(**towers, global_clipnorm=settings.gradient_norm)
+    return ReplicatedAdamW(**towers, global_clipnorm=settings.gradient_norm)
 
 
 def training_precision(config: LanguageModelConfig, progress: Progress) -> str:

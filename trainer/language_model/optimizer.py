@@ -7,10 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.distribution.optimizer import Gradients, ReplicatedAdamW
 from trainer.language_model.config import TuningConfig
 from trainer.language_model.tuned import TunedLanguageModel
-
-Gradients = Iterable[tuple[tf.Tensor, tf.Variable]]
 
 
 class WarmUpThenDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
@@ -39,7 +38,7 @@ class WarmUpThenDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self._peak, "warmup": self._warmup, "steps": self._steps}
 
 
-class TwoRatesAdamW(tf.keras.optimizers.AdamW):
+class TwoRatesAdamW(ReplicatedAdamW):
     """AdamW that hands the weights of a language model to an AdamW of their own.
 
     Each of the two scales its gradients down to the same norm, so that neither starves the other.
@@ -61,7 +60,7 @@ class TwoRatesAdamW(tf.keras.optimizers.AdamW):
         **options: Any,
     ) -> None:
         super().__init__(global_clipnorm=gradient_norm, **options)
-        self.second = tf.keras.optimizers.AdamW(
+        self.second = ReplicatedAdamW(
             WarmUpThenDecay(tuning.learning_rate, tuning.warmup_steps, steps),
             weight_decay=tuning.weight_decay,
             global_clipnorm=gradient_norm,

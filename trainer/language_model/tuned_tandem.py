@@ -9,10 +9,12 @@ import tensorflow as tf
 from preprocessing.schema import Schema
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.replica import Replica
+from trainer.draw import Draw
 from trainer.language_model.config import TuningConfig
 from trainer.language_model.table import RefreshedTable
 from trainer.language_model.tuned import TunedLanguageModel
-from trainer.model import Draw, Tandem
+from trainer.model import Tandem
 from trainer.progress import Progress
 
 
@@ -65,25 +67,29 @@ class TunedTandem(Tandem):
         if training:
             rows, tokens = self.choose(draw)
             draw = self.read(draw, rows, tokens)
-        return self.report(self.objectives(inputs, draw, training))
+        return self.report(self.objectives(draw, training))
 
     def choose(self, draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
-        """Chooses what is read anew: rows of the step's items `[F]`, and their tokens `[F, T]`."""
+        """Chooses what is read anew: rows of the step's items `[F]`, and this replica's share's tokens."""
         targets = tf.unique(tf.boolean_mask(draw.step.row, draw.valid)).y
-        rows = tf.random.shuffle(targets)[: self._texts_per_step]
-        tokens = tf.gather(self._tokens, tf.gather(draw.step.index, rows))
+        rows = tf.random.experimental.stateless_shuffle(targets, draw.seed)[: self._texts_per_step]
+        tokens = tf.gather(self._tokens, tf.gather(draw.step.index, Replica.here().share(rows)))
         longest = tf.reduce_max(tf.math.count_nonzero(tokens, 1, dtype=tf.int32), 0)
         return rows, tokens[:, : tf.maximum(longest, 1)]
 
     def read(self, draw: Draw, rows: tf.Tensor, tokens: tf.Tensor, noise: tf.Tensor | None = None) -> Draw:
-        """Reads texts with gradient.
+        """Reads texts with gradient; what one replica reads is fresh for all.
 
         Args:
           draw: of the step.
           rows: of the step's items that are read `[F]`.
-          tokens: their texts `[F, T]`.
-          noise: added to the word embeddings `[F, T, H]`.
+          tokens: of the texts that this replica reads `[F', T]`.
+          noise: added to their word embeddings `[F', T, H]`.
         """
+        replica = Replica.here()
         fresh = self._encode(tokens, training=True, noise=noise)
+        if replica.count > 1:
+            places = replica.share(tf.range(tf.size(rows)))[:, None]
+            fresh = replica.total(tf.scatter_nd(places, fresh, [tf.size(rows), tf.shape(fresh)[1]]))
         text = tf.tensor_scatter_nd_update(self._tables[0](draw.step.index), rows[:, None], fresh)
         return replace(draw, step=replace(draw.step, text=text))

@@ -73,7 +73,8 @@ def fit_views(
             items = views.items(
                 tf.gather(texts, index), {name: tf.gather(values, index) for name, values in features.items()}
             )
-            loss = softmax(query, items, row[: tf.size(asked)], tf.ones_like(index, tf.float32))
+            weights, count = tf.ones_like(index, tf.float32), tf.cast(tf.size(asked), tf.float32)
+            loss = softmax(query, items, row[: tf.size(asked)], weights, count)
         variables = views.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss

@@ -38,7 +38,18 @@ from tests.pipelines.vertex.conftest import IMAGE, config_values, write_config
         ),
         ({"train": {"tpu_topology": "2x2"}}, "a TPU needs both a machine_type such as .*found n1-standard-8"),
         ({"train": {"machine_type": "ct5lp-hightpu-4t"}}, "and a tpu_topology such as 2x2 .*found None"),
-        ({"train": {"replicas": 2}}, "the trainer works on one machine; 2 would each do all of the work"),
+        (
+            {"train": {"replicas": 2}},
+            r"vertex.train.replicas: 2 needs train.distribution.kind: multi_worker \(found one\)",
+        ),
+        (
+            {"train": {"machine_type": "ct5lp-hightpu-4t", "tpu_topology": "2x2"}},
+            r"vertex.train.tpu_topology needs train.distribution.kind: tpu \(found one\)",
+        ),
+        (
+            {"config": {"train": {"distribution": {"kind": "tpu"}}}},
+            "train.distribution.kind: tpu needs vertex.train.tpu_topology",
+        ),
         ({"dataflow": {"workers": 20}}, r"workers \(20\) must not be above maximum_workers \(10\)"),
         (
             {"dataflow": {"subnetwork": "mine"}},

@@ -115,12 +115,22 @@ def test_examples_are_made_anew_each_time(compiled):
     ],
 )
 def test_the_custom_job_gets_its_machine(write_run, train, machine):
-    (pool,) = worker_pools(compile_document(write_run(train={"disk": 200, **train})))
+    kind = "tpu" if "tpu_topology" in train else "mirrored"
+    run = write_run(train={"disk": 200, **train}, config={"train": {"distribution": {"kind": kind}}})
+    (pool,) = worker_pools(compile_document(run))
     assert pool["machine_spec"] == machine
     # Google's own message takes it.
     job = CustomJobSpec(json_format.ParseDict({"worker_pool_specs": [pool]}, CustomJobSpec.pb()()))
     assert job.worker_pool_specs[0].disk_spec.boot_disk_size_gb == 200
     assert job.worker_pool_specs[0].replica_count == 1
+
+
+def test_several_machines_are_a_chief_and_workers(write_run):
+    """As many pools as Vertex AI makes the `chief` and the `worker` of TF_CONFIG of."""
+    distributed = {"train": {"distribution": {"kind": "multi_worker"}}}
+    pools = worker_pools(compile_document(write_run(train={"replicas": 3}, config=distributed)))
+    assert [pool["replica_count"] for pool in pools] == [1, 2]
+    assert pools[0]["container_spec"] == pools[1]["container_spec"]
 
 
 def test_the_custom_job_runs_as_the_account_and_ends_in_time(write_run):

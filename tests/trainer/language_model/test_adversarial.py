@@ -54,7 +54,7 @@ def test_the_embeddings_move_to_where_the_loss_is_higher(prepared):
     noise = tf.zeros([*tokens.shape, 32])
 
     def loss(noise):
-        return model.objectives(batch, model.read(draw, rows, tokens, noise), training=True)["mean"]
+        return model.objectives(model.read(draw, rows, tokens, noise), training=True)["mean"]
 
     with tf.GradientTape() as tape:
         tape.watch(noise)

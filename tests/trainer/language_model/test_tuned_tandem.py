@@ -7,6 +7,7 @@ from preprocessing.schema import InputError
 from tests.trainer.conftest import data_config, kill_and_go_on, write_tables
 from tests.trainer.language_model.conftest import tuned
 from trainer.dataset import training_batches
+from trainer.distribution.cluster import Cluster
 from trainer.export import export
 from trainer.journal import Journal
 from trainer.language_model.bert import LanguageModel
@@ -114,7 +115,7 @@ def test_texts_outside_the_batch_get_no_gradient(untrained, progress):
     rows, tokens = model.choose(draw)
     embeddings = model.language_model.bert().bert.embeddings.weight
     with tf.GradientTape() as tape:
-        losses = model.objectives(batch, model.read(draw, rows, tokens), training=True)
+        losses = model.objectives(model.read(draw, rows, tokens), training=True)
     slope = tf.convert_to_tensor(tape.gradient(losses["mean"], embeddings)).numpy()
     moved = set(np.flatnonzero(slope.any(1)).tolist())
     assert moved and moved <= set(tokens.numpy().ravel().tolist())
@@ -129,7 +130,9 @@ def test_the_table_is_read_with_the_averaged_weights_once_an_epoch(
     prepare(model, settings, batches)
     validation = Validation(model, examples, schema, settings)
     model.fit(
-        batches, verbose=0, callbacks=[Journal(tmp_path, tmp_path / "logs", model, validation, 9, progress)]
+        batches,
+        verbose=0,
+        callbacks=[Journal(tmp_path, tmp_path / "logs", model, validation, 9, progress, Cluster())],
     )
     index = tf.range(schema.items.size)
     table = model._item_text(index)

@@ -1,0 +1,1 @@
+"""Training on several devices or machines that do each step together."""

@@ -1,0 +1,54 @@
+"""The `train.distribution:` section of a config: each kind has the settings that mean something in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from preprocessing.schema import Document
+
+
+class OneConfig(Document):
+    """One device does each step: the first GPU, or else all cores of the CPU."""
+
+    kind: Literal["one"] = "one"
+
+
+class MirroredConfig(Document):
+    """The devices of this machine do each step together.
+
+    Attributes:
+      devices: so many GPUs or, on a machine without one, parts of the CPU; all GPUs when not given.
+    """
+
+    kind: Literal["mirrored"]
+    devices: pydantic.PositiveInt | None = None
+
+
+class MultiWorkerConfig(Document):
+    """Several processes do each step together, each with all GPUs of its machine or with its CPU.
+
+    Attributes:
+      workers: processes that are started on this machine; where the environment variable `TF_CONFIG` names a
+        cluster, as on Vertex AI, this process is one of that cluster's instead.
+    """
+
+    kind: Literal["multi_worker"]
+    workers: pydantic.PositiveInt = 2
+
+
+class TpuConfig(Document):
+    """The cores of a TPU do each step together.
+
+    Attributes:
+      address: of the TPU, `grpc://…` or its name; `local` is that of this machine.
+    """
+
+    kind: Literal["tpu"]
+    address: str = "local"
+
+
+AnyDistributionConfig = Annotated[
+    OneConfig | MirroredConfig | MultiWorkerConfig | TpuConfig, pydantic.Field(discriminator="kind")
+]

@@ -1,0 +1,51 @@
+"""What chance decides about a training step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import tensorflow as tf
+
+from trainer.distribution.replica import Replica
+from trainer.negatives import StepItems
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A batch, or some of its rows, with what chance decided about it: the same for all replicas.
+
+    Attributes:
+      user: of each window `[B]`; 'unknown' where it is hidden.
+      label: of each place of the windows `[B, L]`; None without labels.
+      valid: the places of the windows that are targets `[B, L]`.
+      step: the items that the step embeds.
+      seed: for what else is drawn for the whole step `[2]`.
+    """
+
+    user: tf.Tensor
+    label: tf.Tensor | None
+    valid: tf.Tensor
+    step: StepItems
+    seed: tf.Tensor
+
+    @property
+    def targets(self) -> tf.Tensor:
+        """How many targets there are, as a float."""
+        return tf.reduce_sum(tf.cast(self.valid, tf.float32))
+
+    def first(self, part: int) -> Draw:
+        """The first row, and one in `part` of the others."""
+        rows = tf.shape(self.user)[0] // part + 1
+        step = replace(self.step, row=self.step.row[:rows])
+        label = None if self.label is None else self.label[:rows]
+        return replace(self, user=self.user[:rows], label=label, valid=self.valid[:rows], step=step)
+
+    def share(self, replica: Replica) -> Draw:
+        """The rows that a replica does."""
+        return replace(
+            self,
+            user=replica.share(self.user),
+            label=None if self.label is None else replica.share(self.label),
+            valid=replica.share(self.valid),
+            step=replace(self.step, row=replica.share(self.step.row)),
+        )
