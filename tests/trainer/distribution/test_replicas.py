@@ -35,7 +35,7 @@ def test_gradients_are_scaled_down_by_the_norm_of_their_sum(found):
 def test_negatives_of_a_replica_alone_would_be_others(found):
     name, values = found
     difference = abs(values["local_retrieval"] - values["retrieval"])
-    assert difference > 0.02 if name == "sampled" else difference < 1e-5
+    assert difference > 1e-3 if name == "sampled" else difference < 1e-5
 
 
 def test_steps_and_averages_are_those_of_one_replica(found):
