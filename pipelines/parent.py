@@ -8,11 +8,10 @@ import threading
 
 
 def end_with_parent() -> None:
-    """Ends this process when its standard input ends: a pipe that the parent holds open as long as it lives.
+    """Ends this process when its input ends: a pipe that the parent holds open as long as it lives.
 
-    A `kill -9` of the parent closes the pipe too. (Linux can signal the death of a parent, but of the parent's
-    thread, and that has to be asked for between fork and exec, where a program with threads may do next to
-    nothing.)
+    A `kill -9` of the parent closes the pipe too. (Linux can also signal a parent's death, but it means that
+    of the parent's thread, and has to be asked for between fork and exec, where threads make that unsafe.)
     """
     threading.Thread(target=_wait_for_end, daemon=True).start()
 

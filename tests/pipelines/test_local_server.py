@@ -70,7 +70,7 @@ def test_a_server_that_does_not_start_tells_what_its_log_ends_with(model, tmp_pa
     (model.parent / "broken" / "1").mkdir(parents=True)
     (model.parent / "broken" / "1" / "saved_model.pb").write_bytes(b"\x00 no graph \xff")
     with (
-        pytest.raises(InputError, match="the model server ended before it was ready; .*log ends with:\n.+"),
+        pytest.raises(InputError, match=r"ended before it was ready; .*log ends with:\n.+"),
         local_server(model.parent / "broken", tmp_path / "log"),
     ):
         pass
