@@ -17,7 +17,7 @@ READY = re.compile(r"Running gRPC ModelServer at [^:]+:(\d+)")
 
 @contextlib.contextmanager
 def local_server(model: Path, log: Path) -> Iterator[str]:
-    """Starts `tandem serve` on a free port and stops it when the block ends.
+    """Starts `tandem serve` on a free port and stops it when the block ends, or this process does.
 
     Args:
       model: the folder above the model's versions.
@@ -32,20 +32,21 @@ def local_server(model: Path, log: Path) -> Iterator[str]:
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli",
-        "serve",
+        "pipelines.attached_server",
         "--port=0",
         f"--model_base_path={model.resolve()}",
     ]
-    with log.open("w", encoding="utf-8") as stderr:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL, text=True
-        )
+    with (
+        log.open("w", encoding="utf-8") as stderr,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as process,
+    ):
         try:
             yield f"localhost:{_port(process, log)}"
         finally:
             process.terminate()
-            process.communicate()
+            process.wait()  # while its input is open: it answers what is in flight
 
 
 def _port(process: subprocess.Popen[str], log: Path) -> int:

@@ -239,6 +239,23 @@ def test_a_model_is_level_with_itself(evaluated):
     assert re.search(r"all +\d+ +\+0\.0000 ±0\.000", printed)
 
 
+def test_a_server_can_be_the_baseline(tandem, server, finished_run, tmp_path):
+    folder, _ = finished_run
+    command = ("evaluate", "--model", folder / "model", "--examples", folder / "examples")
+    printed, _ = tandem(*command, "--baseline", server, "--output", tmp_path / "evaluation")
+    report = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    assert report["baseline"] == {"source": f"{server}/default", "number": 1, "digest": None}
+    assert report["model"]["digest"] == folder_digest(folder / "model" / "1")
+    ours, theirs = report["rows"][:2]
+    assert (ours["model"], theirs["model"]) == ("Tandem", "Baseline")
+    # It serves the model that is judged.
+    for name, metric in ours["metrics"].items():
+        assert theirs["metrics"][name]["value"] == pytest.approx(metric["value"], abs=1e-6)
+    for metric in theirs["ahead"]["all"].values():
+        assert metric["value"] == pytest.approx(0, abs=1e-6)
+    assert "Tandem less Baseline" in printed
+
+
 def test_a_requirement_that_cannot_be_is_told_at_once(tandem, tmp_path):
     _, errors = tandem("evaluate", "--model", "m", "--examples", "e", "--require", "ndcg@5>0", status=2)
     assert "no metric 'ndcg@5'; there are Recall@10, Recall@100, NDCG@10" in errors
