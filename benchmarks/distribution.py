@@ -1,6 +1,6 @@
-"""Compares training on one device with training on two parts of the CPU and on two workers on this machine.
+"""Whether training on two parts of the CPU, or on two workers on this machine, is as good as on one device.
 
-python -m benchmarks.distribution --config configs/movielens-100k.yaml --output runs/distribution
+    python benchmarks/distribution.py --config configs/movielens-100k.yaml --output runs/distribution
 
 Global batch, seeds and epochs are the same; `distribution.json` and a table hold validation NDCG@10.
 """
@@ -8,10 +8,13 @@ Global batch, seeds and epochs are the same; `distribution.json` and a table hol
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import statistics
 import subprocess
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +23,17 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.examples import make_examples
-from pipelines.config import RunConfig
-from trainer.config import TrainerConfig
-from trainer.result import TrainResult
+# Python puts the script's folder on the path, and this one's packages stand beside it.
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[0] = str(ROOT)
+
+from benchmarks.examples import make_examples  # noqa: E402
+from benchmarks.record import machine  # noqa: E402
+from pipelines.config import RunConfig  # noqa: E402
+from preprocessing.errors import PipelineError  # noqa: E402
+from preprocessing.schema import InputError, write_whole  # noqa: E402
+from trainer.config import TrainerConfig  # noqa: E402
+from trainer.result import TrainResult  # noqa: E402
 
 KINDS: dict[str, dict[str, Any]] = {
     "one device": {"kind": "one"},
@@ -36,11 +46,11 @@ def compare(
     config: Annotated[Path, typer.Option(help="The config to train.")],
     output: Annotated[Path, typer.Option(help="The folder to work in.")],
     examples: Annotated[Path | None, typer.Option(help="Made already; made in --output otherwise.")] = None,
-    epochs: Annotated[int, typer.Option(help="Of each training.")] = 5,
-    seeds: Annotated[int, typer.Option(help="Trainings of each kind.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 3,
 ) -> None:
     """Trains with each kind of distribution and seed; what was trained already is taken as it is."""
-    console = Console()
+    console = Console(highlight=False)
     read = RunConfig.read(config)
     made = examples or make_examples(read, read.name, output, console)
     results: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
@@ -49,7 +59,13 @@ def compare(
             folder = output / kind.replace(" ", "-") / str(seed)
             changes = {"epochs": epochs, "seed": seed, "refit": False, "distribution": distribution}
             results[kind].append(_train(made, folder, read.trainer, changes))
-            (output / "distribution.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            record = {
+                "command": shlex.join(sys.argv),
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "machine": machine(),
+                "results": results,
+            }
+            write_whole(output / "distribution.json", (json.dumps(record, indent=1) + "\n").encode())
     table = Table("training on", "NDCG@10 of each seed", "mean", "lead", "standard error", "seconds")
     one = [result["ndcg"] for result in results["one device"]]
     for kind, found in results.items():
@@ -79,12 +95,23 @@ def _train(examples: Path, folder: Path, config: TrainerConfig, changes: dict[st
         began = time.monotonic()
         command = [sys.executable, "-m", "pipelines.cli", "train", "--examples", str(examples)]
         command += ["--config", str(folder / "config.yaml"), "--training", str(folder / "training")]
-        subprocess.run(command, check=True)
+        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        if subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode:
+            raise InputError(f"{folder}: the training failed; what it said stands above")
         times.write_text(f"{time.monotonic() - began:.1f}", encoding="utf-8")
         result = TrainResult.read(folder / "training")
     assert result is not None
     return {"ndcg": result.ndcg, "seconds": float(times.read_text(encoding="utf-8"))}
 
 
+def main() -> None:
+    """Runs the command line; what the user can mend is one message, with status 2."""
+    try:
+        typer.run(compare)
+    except (InputError, PipelineError) as error:
+        print(f"distribution: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    typer.run(compare)
+    main()

@@ -25,6 +25,10 @@ NOT_RUN = {
     r"docker .*": "the tests need no docker; tests/serving/deploy and tests/pipelines/vertex check the files",
     r"kubectl .*": "the tests need no cluster; tests/serving/deploy checks the manifests",
     r"(\.venv/bin/)?python benchmarks/\w+\.py .*": "has tests of its own, in tests/benchmarks",
+    r"python -m preprocessing\.cluster\..*": "for several machines; tests/preprocessing/cluster has one",
+    r"tandem preprocess .* --runner=PortableRunner .*": "the same",
+    r"tandem preprocess .* --runner=DataflowRunner .*": "starts a job on Google Cloud; "
+    "tests/preprocessing/test_dataflow.py has its options and its graph",
     r"tandem vertex submit --config shop\.yaml": "starts a pipeline on Google Cloud; --dry-run is executed",
 }
 
@@ -141,6 +145,10 @@ STEPS = (
                 "^Serve it: tandem serve --model_base_path=runs/movielens-100k/serving",
             ),
         ),
+    ),
+    Step(
+        r"tandem preprocess --config configs/movielens-100k\.yaml --output examples --workers 2",
+        _leaves("examples/schema.json"),
     ),
     Step(f"{MOVIELENS} --until train", _says("^preprocess: nothing.*reused", "^train: nothing.*reused")),
     Step(f"{MOVIELENS} --force evaluate", _says("^export: nothing.*reused", r"^evaluate: done in [\d.]+ s")),
