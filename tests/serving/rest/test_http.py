@@ -79,7 +79,11 @@ def test_gzipped_bodies_are_taken(post):
     assert response.json() == {"predictions": [1.0]}
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b'{"instances": [1.0]}')[:-9], b""])
+@pytest.mark.parametrize(
+    "body",
+    [b"no gzip", gzip.compress(b'{"instances": [1.0]}')[:-9], b""],
+    ids=["text", "cut off", "empty"],
+)
 def test_what_is_no_gzip_is_refused(post, body):
     response = post("typed:predict", body, headers={"Content-Encoding": "gzip"})
     assert response.status_code == 400
