@@ -26,6 +26,7 @@ from rich.table import Table
 # Python puts the script's folder on the path, and this one's packages stand beside it.
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read on import; below it, complaints about GPUs
 
 from benchmarks.examples import make_examples  # noqa: E402
 from benchmarks.record import machine  # noqa: E402

@@ -7,6 +7,7 @@ Needs the extra `bench`: `pip install -e '.[bench]'`.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -48,6 +49,7 @@ def preprocessing(
 
 def main() -> None:
     """Runs the command line; what the user can mend is one message, with status 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read on import; below it, complaints about GPUs
     from preprocessing.schema import InputError
 
     try:
