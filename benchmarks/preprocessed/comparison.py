@@ -53,7 +53,8 @@ def _tables(output: Path, rows: int, language_model: str, console: Console) -> P
     marker, found = Marker(folder.parent / "tables.key"), key("tables", f"{rows}", language_model)
     if not marker.holds(found):
         marker.remove()
-        shutil.rmtree(folder, ignore_errors=True)
+        # With what was measured on other tables.
+        shutil.rmtree(folder.parent, ignore_errors=True)
         with console.status(f"{rows:,} rows: writing the tables"):
             write_tables(folder, rows, language_model)
         marker.write(found)

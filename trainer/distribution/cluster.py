@@ -105,10 +105,6 @@ class Cluster:
         total: np.ndarray = self.strategy.reduce("SUM", tf.constant(values), axis=None).numpy()
         return total
 
-    def wait(self) -> None:
-        """Waits until all workers have come here."""
-        self.total(np.int32(0))
-
     def part_ways(self, seed: int) -> None:
         """From now on each worker draws otherwise: dropout of one worker's rows is not that of another's."""
         if self.workers > 1:
