@@ -54,12 +54,8 @@ class Cluster:
                     f"({' '.join(error.message.split())[:200]})"
                 ) from None
 
-    def share(self, batches: tf.data.Dataset) -> Any:
-        """What `fit` takes: each replica is handed every batch, of which it does its own rows.
-
-        Args:
-          batches: the same in every worker.
-        """
+    def _share(self, batches: tf.data.Dataset) -> Any:
+        """What `fit` takes: each replica is handed every batch, of which it does its own rows."""
         if self.strategy is None:
             return batches
         here = self.strategy.num_replicas_in_sync // self.workers
@@ -68,9 +64,13 @@ class Cluster:
         return self.strategy.distribute_datasets_from_function(lambda _: copies.prefetch(2 * here))
 
     def fit_epoch(
-        self, model: tf.keras.Model, batches: Any, epoch: int, callbacks: list[tf.keras.callbacks.Callback]
+        self,
+        model: tf.keras.Model,
+        batches: tf.data.Dataset,
+        epoch: int,
+        callbacks: list[tf.keras.callbacks.Callback],
     ) -> None:
-        """Trains a model for one epoch, counted from 0, on what `share` gave."""
+        """Trains a model for one epoch, counted from 0, on its batches, the same in every worker."""
         # Epochs differ in the number of their batches, which within one `fit` is taken for an error. That an
         # epoch of replicas ends where its batches do has to be said, and Keras warns that they may not end.
         steps = None if self.strategy is None else -1
@@ -79,7 +79,7 @@ class Cluster:
         logger.setLevel("ERROR")
         try:
             model.fit(
-                batches,
+                self._share(batches),
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 verbose=0,
@@ -104,8 +104,3 @@ class Cluster:
             return np.asarray(values)
         total: np.ndarray = self.strategy.reduce("SUM", tf.constant(values), axis=None).numpy()
         return total
-
-    def part_ways(self, seed: int) -> None:
-        """From now on each worker draws otherwise: dropout of one worker's rows is not that of another's."""
-        if self.workers > 1:
-            tf.random.set_seed(seed + self.worker)
