@@ -72,12 +72,9 @@ class Cluster:
     ) -> None:
         """Trains a model for one epoch, counted from 0, on its batches, the same in every worker."""
         # Epochs differ in the number of their batches, which within one `fit` is taken for an error. That an
-        # epoch of replicas ends where its batches do has to be said, and Keras warns that they may not end.
+        # epoch of replicas ends where its batches do has to be said.
         steps = None if self.strategy is None else -1
-        logger = tf.get_logger()
-        before = logger.level
-        logger.setLevel("ERROR")
-        try:
+        with contextlib.nullcontext() if self.strategy is None else _no_warnings():
             model.fit(
                 self._share(batches),
                 initial_epoch=epoch,
@@ -86,8 +83,6 @@ class Cluster:
                 callbacks=callbacks,
                 steps_per_epoch=steps,
             )
-        finally:
-            logger.setLevel(before)
 
     def from_chief(self, tell: Callable[[], Any]) -> Any:
         """What the chief says, in every worker; what it is must fit into JSON."""
@@ -104,3 +99,15 @@ class Cluster:
             return np.asarray(values)
         total: np.ndarray = self.strategy.reduce("SUM", tf.constant(values), axis=None).numpy()
         return total
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keras would warn that the batches of replicas may have no end."""
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
