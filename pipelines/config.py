@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.config import DataConfig, read_config
-from preprocessing.schema import Document, parse, read_config_mapping
+from preprocessing.schema import Document, InputError, parse, read_config_mapping
 from trainer import config as trainer_config
 from trainer.config import TrainerConfig
+from trainer.distribution.config import CLUSTER, is_in_cluster
 
 
 class EvaluateConfig(Document):
@@ -73,8 +74,25 @@ class RunConfig:
         pipeline = parse(PipelineConfig, given, str(path))
         return cls(name, path.resolve().parent, data, trainer, pipeline)
 
-    def parts(self, keys: Sequence[str]) -> dict[str, Any]:
+    def check_alone(self) -> None:
+        """Checks that this process is to train by itself, and not as one of the workers of a cluster.
+
+        Raises:
+          InputError: it was started as such a worker.
+        """
+        if is_in_cluster(self.trainer.train.distribution):
+            raise InputError(
+                f"train.distribution.kind: multi_worker, and {CLUSTER} is set: this process would be one of "
+                "several workers, which `tandem train` and `python -m trainer.task` alone can be; unset "
+                f"{CLUSTER}, or choose another kind"
+            )
+
+    def parts(self, keys: Sequence[str], ignored: Sequence[str] = ()) -> dict[str, Any]:
         """Parts of the config by dotted keys, such as `train` or `export.candidates`.
+
+        Args:
+          keys: of the parts.
+          ignored: keys below these that are left out.
 
         Raises:
           KeyError: there is no such key.
@@ -83,6 +101,9 @@ class RunConfig:
         sections["data"] = self.data.model_dump(mode="json", by_alias=True)
         for document in (self.trainer, self.pipeline):
             sections |= document.model_dump(mode="json", by_alias=True)
+        for key in ignored:
+            above, _, name = key.rpartition(".")
+            del _below(sections, above)[name]
         return {key: _below(sections, key) for key in keys}
 
 

@@ -42,7 +42,12 @@ def add(model: Path, items: Path, output: Path | None, console: Console) -> Path
 
 
 def build(
-    model: Path, index: str | None, sizes: Mapping[str, int], output: Path | None, console: Console
+    model: Path,
+    index: str | None,
+    sizes: Mapping[str, int],
+    new_item_lift: float | None,
+    output: Path | None,
+    console: Console,
 ) -> Path:
     """Gives a model another index.
 
@@ -50,6 +55,7 @@ def build(
       model: a folder of versions, of which the newest is taken, or one version.
       index: the kind; the one that it has when None.
       sizes: settings of that kind by name; what is not given stays.
+      new_item_lift: see `trainer.config.ExportConfig`; the one that it has when None.
       output: where versions go; beside the one that was taken when None.
       console: where to say what is done.
 
@@ -65,6 +71,8 @@ def build(
         export: dict[str, Any] = version.details.export.model_dump()
         export["index"] = index or export["index"]
         export[export["index"]] |= sizes
+        if new_item_lift is not None:
+            export["new_item_lift"] = new_item_lift
         config = parse(ExportConfig, export, "export")
         folder = reindex(version, config, target, Progress(console))
     console.print(f"{config.index} index: {folder}", markup=False, soft_wrap=True)

@@ -31,6 +31,7 @@ TRAIN = Step(
     marker="training.json",
     work=train,
     sources=older_model,
+    ignores=("train.distribution",),
 )
 EXPORT = Step(
     name="export",

@@ -1,4 +1,4 @@
-"""Reads `examples/` into what training needs: entity tables, windows and held-out cuts."""
+"""Reads `examples/` into what training needs: entity tables and held-out cuts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from preprocessing.schema import RESERVED, Entity, Part, Schema
-from preprocessing.schema.examples import feature_spec, read_batches
+from preprocessing.schema.examples import read_batches
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,6 @@ class EntityTable:
     features: dict[str, np.ndarray]
     counts: np.ndarray
     history: list[np.ndarray]
-
-
-LENGTH_BUCKETS = (16, 8, 5, 4, 3, 2, 1)
-"""Chunks are batched by length: up to a 16th of the full length, up to an 8th, and so on."""
 
 
 def _padded(rows: list[np.ndarray], size: int, width: int, fill: float, dtype: Any) -> np.ndarray:
@@ -86,28 +82,6 @@ def read_entities(examples: Path, schema: Schema, part: Part) -> EntityTable:
     display = np.where(display == "", ids, display)
     history = [row.astype(np.int64) for row in rows["history"]] if part == "users" else []
     return EntityTable(ids, display, texts, tokens, features, counts, history)
-
-
-def _chunks(window: dict[str, tf.Tensor], length: int) -> tf.data.Dataset:
-    # A history longer than a chunk is cut at a random phase, so that over the epochs every
-    # position is seen with every length of context.
-    size = tf.size(window["item"], out_type=tf.int64)
-    phase = tf.random.uniform([], 1, length + 1, tf.int64)
-    first = tf.cond(size > length, lambda: tf.minimum(phase, size), lambda: size)
-    starts = tf.concat([[tf.constant(0, tf.int64)], tf.range(first, size, length, tf.int64)], 0)
-    ends = tf.concat([starts[1:], [size]], 0)
-
-    def cut(start: tf.Tensor, end: tf.Tensor) -> dict[str, tf.Tensor]:
-        chunk = {
-            "user": window["user"],
-            "item": window["item"][start:end],
-            "from_start": tf.equal(window["start"] + start, 0),
-        }
-        if "label" in window:
-            chunk["label"] = window["label"][start:end]
-        return chunk
-
-    return tf.data.Dataset.from_tensor_slices((starts, ends)).map(cut)
 
 
 @dataclass(frozen=True)
@@ -165,52 +139,6 @@ def read_continuation(examples: Path, schema: Schema) -> Continuation:
         tf.RaggedTensor.from_row_lengths(np.concatenate(items), lengths),
         tf.RaggedTensor.from_row_lengths(np.concatenate(labels), label_lengths),
     )
-
-
-def training_batches(
-    examples: Path,
-    schema: Schema,
-    length: int,
-    batch_size: int,
-    seed: int,
-    continuation: Continuation | None = None,
-) -> tf.data.Dataset:
-    """Shuffled batches of windows of at most `length` interactions, anew each epoch.
-
-    A batch holds `batch_size` windows of full length, or so many more as they are shorter. With a
-    `continuation` windows go on into it.
-
-    Yields:
-      `user [B]`, `item [B, L]` (oldest first, zero-padded on the right), `label [B, L]` when the
-      data has labels, `from_start [B]`: whether the window begins where the user's history does, and
-      `seed [2]`: for what is drawn for the whole batch.
-    """
-    spec = feature_spec(schema, "train")
-
-    def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
-        example = tf.io.parse_single_example(record, spec)
-        window = {name: example[name] for name in ("user", "item", "start")}
-        return window | ({"label": example["label"]} if schema.label else {})
-
-    files = [str(examples / name) for name in schema.files["train"]]
-    windows = tf.data.TFRecordDataset(files).map(parse, tf.data.AUTOTUNE, deterministic=True)
-    if continuation is not None:
-        windows = windows.map(continuation.extend).concatenate(continuation.new_users())
-    windows = windows.cache().shuffle(50_000, seed=seed, reshuffle_each_iteration=True)
-    chunks = windows.flat_map(lambda window: _chunks(window, length))
-    # Chunks of one user come one after the other; this spreads them over batches.
-    chunks = chunks.shuffle(8 * batch_size, seed=seed, reshuffle_each_iteration=True)
-    # Chunks of about one length share a batch, the shorter the more of them: little padding is computed,
-    # and every step has about as many interactions.
-    widths = [max(1, length // part) for part in LENGTH_BUCKETS]
-    batches = chunks.bucket_by_sequence_length(
-        lambda chunk: tf.size(chunk["item"]),
-        bucket_boundaries=[width + 1 for width in widths[:-1]],
-        bucket_batch_sizes=[batch_size * length // width for width in widths],
-    )
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
-    seeded = tf.data.Dataset.zip((batches, seeds)).map(lambda batch, seed: batch | {"seed": seed})
-    return seeded.prefetch(tf.data.AUTOTUNE)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import tensorflow as tf
 
 from trainer.distribution.replica import Replica
 from trainer.negatives import StepItems
+
+
+class Chance(IntEnum):
+    """What is drawn for a step once its users and items are known."""
+
+    TEXTS = 0
+    LANGUAGE_MODEL = 1
+    ITEM_IDS = 2
+    USER_TOWER = 3
+    SEMANTIC = 4
+    RANKER = 5
+    CLICKS = 6
 
 
 @dataclass(frozen=True)
@@ -19,7 +32,7 @@ class Draw:
       label: of each place of the windows `[B, L]`; None without labels.
       valid: the places of the windows that are targets `[B, L]`.
       step: the items that the step embeds.
-      seed: for what else is drawn for the whole step `[2]`.
+      seed: of what else is drawn `[2]`; for the whole step, or of the replica whose share it is.
     """
 
     user: tf.Tensor
@@ -33,6 +46,10 @@ class Draw:
         """How many targets there are, as a float."""
         return tf.reduce_sum(tf.cast(self.valid, tf.float32))
 
+    def seed_of(self, what: Chance, training: bool = True) -> tf.Tensor | None:
+        """The seed `[2]` of something that is drawn in training alone; None when that is not on."""
+        return tf.random.fold_in(self.seed, int(what)) if training else None
+
     def first(self, part: int) -> Draw:
         """The first row, and one in `part` of the others."""
         rows = tf.shape(self.user)[0] // part + 1
@@ -41,11 +58,12 @@ class Draw:
         return replace(self, user=self.user[:rows], label=label, valid=self.valid[:rows], step=step)
 
     def share(self, replica: Replica) -> Draw:
-        """The rows that a replica does."""
+        """The rows that a replica does, for which it draws by itself."""
         return replace(
             self,
             user=replica.share(self.user),
             label=None if self.label is None else replica.share(self.label),
             valid=replica.share(self.valid),
             step=replace(self.step, row=replica.share(self.step.row)),
+            seed=self.seed if replica.count == 1 else tf.random.fold_in(self.seed, replica.number),
         )

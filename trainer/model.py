@@ -12,7 +12,7 @@ from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
 from trainer.distribution.replica import Replica
-from trainer.draw import Draw
+from trainer.draw import Chance, Draw
 from trainer.language_model.bert import LanguageModel
 from trainer.language_model.table import TextTable
 from trainer.layers.item_tower import TEXT_TOKENS, ItemTower
@@ -105,16 +105,16 @@ class Tandem(tfrs.Model):
         return self.item_vectors(tf.range(self.schema.items.size, dtype=tf.int64))
 
     def item_vectors(
-        self, index: tf.Tensor, training: bool = False, text: tf.Tensor | None = None
+        self, index: tf.Tensor, seed: tf.Tensor | None = None, text: tf.Tensor | None = None
     ) -> tf.Tensor:
         """The vectors of items `[M]` as `[M, D]`; zero for the reserved indices.
 
         Args:
           index: of the items.
-          training: whether IDs are dropped at random.
+          seed: of which IDs are dropped `[2]`; None drops none.
           text: their text vectors `[M, H]`, where they are not those of the table.
         """
-        vectors = self.item_tower(index, *self._content(index, text), training=training)
+        vectors = self.item_tower(index, *self._content(index, text), seed=seed)
         return tf.where((index >= RESERVED)[:, None], vectors, 0.0)
 
     def _content(
@@ -156,12 +156,14 @@ class Tandem(tfrs.Model):
 
     def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; the weights' average takes it in."""
-        super().train_step(inputs)
-        self.average.update(self.optimizer.iterations)
+        # Or at an epoch's end, where no batch comes, what needs none is done still: weight decay, say.
+        with tf.control_dependencies(list(inputs.values())):
+            super().train_step(inputs)
+            self.average.update(self.optimizer.iterations)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The weighted sum of the objectives over one batch of `trainer.dataset.training_batches`.
+        """The weighted sum of the objectives over one batch of `trainer.training_batches`.
 
         Of several replicas, each gives what its own rows add to it.
         """
@@ -193,8 +195,8 @@ class Tandem(tfrs.Model):
         """
         weights, step, replica = self.config.loss, draw.step, Replica.here()
         own = draw.share(replica)
-        vectors = self.item_vectors(step.index, training, step.text)
-        queries, rows = self._queries(own, vectors, training)
+        vectors = self.item_vectors(step.index, draw.seed_of(Chance.ITEM_IDS, training), step.text)
+        queries, rows = self._queries(own, vectors, own.seed_of(Chance.USER_TOWER, training))
         retrieval = self.retrieval(queries, vectors, rows, step.weights, draw.targets)
         losses = {"retrieval": weights.gamma * retrieval}
         if weights.alpha:
@@ -209,16 +211,17 @@ class Tandem(tfrs.Model):
             some = draw.first(SEMANTIC_PART)
             content = self.item_tower.content_vectors(*self._content(step.index, step.text))
             content = tf.where((step.index >= RESERVED)[:, None], content, 0.0)
-            queries, rows = self._queries(some.share(replica), content, training)
+            few = some.share(replica)
+            queries, rows = self._queries(few, content, few.seed_of(Chance.SEMANTIC, training))
             semantic = self.retrieval(queries, content, rows, step.weights, some.targets)
             losses["semantic"] = weights.semantic * semantic
         losses["mean"] = tf.add_n(list(losses.values()))
         return losses
 
-    def _queries(self, draw: Draw, vectors: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def _queries(self, draw: Draw, vectors: tf.Tensor, seed: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """User vectors `[P, D]` before each valid place of the windows, and the rows `[P]` of what came."""
         past = tf.gather(vectors, draw.step.row[:, :-1])
-        states = self.user_tower(past, self.about_user(draw.user), training=training)
+        states = self.user_tower(past, self.about_user(draw.user), seed=seed)
         return tf.boolean_mask(states, draw.valid), tf.boolean_mask(draw.step.row, draw.valid)
 
     def _rank(
@@ -232,12 +235,14 @@ class Tandem(tfrs.Model):
             labels = tf.boolean_mask(draw.label, draw.valid)
         else:
             # Without labels an interaction is a click, and a random candidate is none.
-            negatives = tf.random.categorical(tf.math.log(step.weights)[None], tf.size(rows), rows.dtype)[0]
+            seed, logits = draw.seed_of(Chance.CLICKS), tf.math.log(step.weights)[None]
+            negatives = tf.random.stateless_categorical(logits, tf.size(rows), seed, rows.dtype)[0]
             labels = tf.concat([tf.ones_like(rows), tf.zeros_like(rows)], 0)
             rows = tf.concat([rows, negatives], 0)
             user, queries, times = tf.tile(user, [2]), tf.tile(queries, [2, 1]), 2
         item, item_vectors = tf.gather(step.index, rows), tf.gather(vectors, rows)
-        scores = self.ranker(user, item, queries, item_vectors, training=training)
+        seed = draw.seed_of(Chance.RANKER, training)
+        scores = self.ranker(user, item, queries, item_vectors, seed=seed)
         labels = self.ranker.scores_of(labels)[:, None]
         return self.ranking(labels=labels, predictions=scores[:, None]) / times
 

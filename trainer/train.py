@@ -13,10 +13,10 @@ from preprocessing.schema import InputError, Schema
 from trainer.averaging import WeightAverage
 from trainer.biases import label_biases
 from trainer.config import TrainerConfig
-from trainer.dataset import Continuation, EntityTable, read_continuation, read_entities, training_batches
+from trainer.dataset import Continuation, EntityTable, read_continuation, read_entities
 from trainer.distribution.cluster import Cluster
-from trainer.distribution.config import MultiWorkerConfig
-from trainer.distribution.connecting import connect, is_in_cluster
+from trainer.distribution.config import MultiWorkerConfig, is_in_cluster
+from trainer.distribution.connecting import connect
 from trainer.distribution.launch import Task, launch
 from trainer.journal import Journal
 from trainer.language_model.bert import FULL_PRECISION
@@ -26,6 +26,7 @@ from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import RefitJournal
 from trainer.result import TrainResult, fingerprint, take_over
+from trainer.training_batches import TrainingBatches
 from trainer.validation import Validation
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def build_model(
     if schema.label:
         model.ranker.start_from(label_biases(examples, schema))
     # The first window makes all variables, so that checkpoints find them.
-    first = next(iter(training_batches(examples, schema, config.model.history + 1, 1, 0)))
+    first = next(iter(TrainingBatches(examples, schema, config.model.history + 1, 1, 0).epoch(0)))
     model.objectives(model.draw(first, training=False), training=False)
     return model, items, users
 
@@ -158,13 +159,13 @@ def _train(
     cluster: Cluster,
 ) -> TrainResult:
     settings = config.train
-    model, batches = _make_ready(examples, training, schema, config, progress, start, cluster)
+    model, batches = _make_ready(examples, training, schema, config, progress, start)
     validation = Validation(model, examples, schema, config)
     journal = Journal(training, logs, model, validation, settings.patience, progress, cluster)
     read_texts(model, progress)
     with progress.training(journal.epochs, settings.epochs):
-        while not journal.finished and journal.epochs < settings.epochs:
-            cluster.fit_epoch(model, batches, journal.epochs, [journal, *callbacks])
+        while not journal.finished and (epoch := journal.epochs) < settings.epochs:
+            cluster.fit_epoch(model, batches.epoch(epoch), epoch, [journal, *callbacks])
     journal.restore_best()
     model.refresh_texts(progress)
     metrics = cluster.from_chief(validation.measure)
@@ -200,7 +201,7 @@ def refit(
       InputError: the loss became infinite.
     """
     continuation = read_continuation(examples, schema)
-    model, batches = _make_ready(examples, training, schema, config, progress, start, cluster, continuation)
+    model, batches = _make_ready(examples, training, schema, config, progress, start, continuation)
     journal = RefitJournal(training, model, epochs, progress, cluster)
     if journal.finished:
         return
@@ -208,7 +209,7 @@ def refit(
     progress.say(f"Training on the validation part too, for {epochs} epochs")
     with progress.training(journal.epochs, epochs):
         for epoch in range(journal.epochs, epochs):
-            cluster.fit_epoch(model, batches, epoch, [journal])
+            cluster.fit_epoch(model, batches.epoch(epoch), epoch, [journal])
 
 
 def _make_ready(
@@ -218,10 +219,9 @@ def _make_ready(
     config: TrainerConfig,
     progress: Progress,
     start: WarmStart | None,
-    cluster: Cluster,
     continuation: Continuation | None = None,
-) -> tuple[Tandem, tf.data.Dataset]:
-    """Makes a model to be trained, and what `fit` takes."""
+) -> tuple[Tandem, TrainingBatches]:
+    """Makes a model to be trained, and what it is trained on."""
     settings = config.train
     tf.keras.utils.set_random_seed(settings.seed)
     precision = training_precision(config.model.language_model, progress)
@@ -229,11 +229,9 @@ def _make_ready(
     if start is not None:
         start.into(model, examples, progress)
     length = config.model.history + 1  # so that every position of a full history has a target
-    batches = training_batches(examples, schema, length, settings.batch_size, settings.seed, continuation)
+    batches = TrainingBatches(examples, schema, length, settings.batch_size, settings.seed, continuation)
     prepare(model, config, batches)
-    shared = cluster.share(batches)
-    cluster.part_ways(settings.seed)
-    return model, shared
+    return model, batches
 
 
 def _keep_texts(
@@ -251,13 +249,13 @@ def read_texts(model: Tandem, progress: Progress) -> None:
         model.refresh_texts(progress)
 
 
-def prepare(model: Tandem, config: TrainerConfig, batches: tf.data.Dataset) -> None:
+def prepare(model: Tandem, config: TrainerConfig, batches: TrainingBatches) -> None:
     """Compiles the model; the optimizer's variables are there afterwards to be restored.
 
     Args:
       model: all of whose variables have been made.
       config: of the training.
-      batches: of an epoch.
+      batches: that it will be trained on.
     """
     settings = config.train
     optimizer = make_optimizer(model, config, batches)

@@ -86,9 +86,19 @@ def build(
             "--brute_force_below", metavar="N", min=0, help="Up to so many items, all are scored exactly."
         ),
     ] = None,
+    new_item_lift: Annotated[
+        float | None,
+        typer.Option(
+            "--new_item_lift",
+            metavar="SCORE",
+            min=0,
+            max=1,
+            help="Added to the scores of items that training saw no interaction with.",
+        ),
+    ] = None,
     output: Output = None,
 ) -> None:
-    """Builds the index anew, of another kind or with other sizes; what is not given stays as it is.
+    """Builds the index anew, of another kind or with other settings; what is not given stays as it is.
 
     Example: `tandem index build --model runs/shop/serving --index portable`
     """
@@ -103,4 +113,5 @@ def build(
         "brute_force_below": brute_force_below,
     }
     given = {name: size for name, size in sizes.items() if size is not None}
-    versions.build(model, index.value if index else None, given, output, Console(highlight=False))
+    kind = index.value if index else None
+    versions.build(model, kind, given, new_item_lift, output, Console(highlight=False))

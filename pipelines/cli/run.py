@@ -74,6 +74,7 @@ def run(
     from pipelines.work.push import serving_folder
 
     read = RunConfig.read(config)
+    read.check_alone()
     selection = Selection(tuple(force or ()), first, last)
     console = Console(highlight=False)
     folder = output or Path("runs") / config.stem

@@ -59,6 +59,7 @@ class Search:
           InputError: the config cannot be used, or the folder holds something else.
         """
         config, tune = RunConfig.read(path), read_tune_config(path)
+        config.check_alone()
         space = Space.of(tune, path, read_config_mapping(path))
         plan = make_plan(config.data, config.base)
         trainer = config.trainer

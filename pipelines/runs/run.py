@@ -155,7 +155,7 @@ class Run:
             self._job.display.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _config_of(self, step: Step) -> dict[str, object]:
-        return self._job.config.parts(step.reads)
+        return self._job.config.parts(step.reads, step.ignores)
 
 
 def _hash(*parts: object) -> str:

@@ -26,6 +26,7 @@ class Step:
       name: as it is shown and given to `--force`, `--from` and `--until`.
       needs: the steps whose artifacts it reads.
       reads: the parts of the config that it reads, as dotted keys.
+      ignores: keys below these that change nothing about what comes out.
       code: the packages and modules whose source it runs.
       marker: the file of the artifact that is there once the artifact is whole, and tells two of them
         apart; `""` where the artifact is a file.
@@ -42,5 +43,6 @@ class Step:
     marker: str
     work: Callable[[Job], Artifact]
     sources: Callable[[Job], Mapping[str, str]] = _no_sources
+    ignores: tuple[str, ...] = ()
     check: Callable[[RunConfig], None] = _anything
     shown: str | None = None

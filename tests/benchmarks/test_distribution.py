@@ -28,6 +28,7 @@ def test_one_command_trains_with_each_kind(shop: Path, tmp_path: Path) -> None:
     for kind, (result,) in results.items():
         assert 0 < result["ndcg"] <= 1 and result["seconds"] > 0
         assert kind in done.stdout
+    assert (tmp_path / "distribution.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_config_that_is_not_there_is_one_message(tmp_path: Path) -> None:

@@ -1,4 +1,9 @@
 import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from preprocessing.schema import InputError
+from trainer.distribution.config import CLUSTER
 
 
 @pytest.mark.parametrize(
@@ -26,3 +31,19 @@ def test_wrong_arguments_are_one_message_and_status_2(tandem, tmp_path, argument
     )
     _, errors = tandem(*(each.format(file=file, folder=tmp_path, toy=toy) for each in arguments), status=2)
     assert said in errors
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("tune", "--trials", "1")])
+def test_what_cannot_be_a_worker_refuses_before_it_begins(tmp_path, monkeypatch, arguments):
+    config, folder = tmp_path / "toy.yaml", tmp_path / "folder"
+    config.write_text(
+        "data: {interactions: {path: x.csv, columns: {user_id: {kind: id}, item_id: {kind: id}}}}\n"
+        "train: {distribution: {kind: multi_worker}}\n"
+        "tune: {search: {train.learning_rate: {values: [0.1]}}}\n"
+    )
+    monkeypatch.setenv(CLUSTER, '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}')
+    options = ["--config", str(config), "--output", str(folder)]
+    result = CliRunner().invoke(app, [*arguments, *options])
+    assert isinstance(result.exception, InputError)
+    assert "multi_worker, and TF_CONFIG is set: this process would be one" in str(result.exception)
+    assert not folder.exists()

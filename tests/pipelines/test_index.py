@@ -85,6 +85,18 @@ def test_another_index_gives_the_next_version(index, model):
     assert details["export"]["index"] == "portable" and details["export"]["portable"]["leaves"] == 9
 
 
+def test_new_items_are_lifted_by_another_score(index, model):
+    status, output, _ = index("build", "--model", model, "--new_item_lift", 0.25)
+    assert status == 0 and f"scann index: {model / '2'}\n" in output
+    before, after = (
+        json.loads((model / version / "assets.extra" / "tandem.json").read_text()) for version in ("1", "2")
+    )
+    assert before["export"]["new_item_lift"] == 0.0
+    assert after["export"] == before["export"] | {"new_item_lift": 0.25}
+    status, _, errors = index("build", "--model", model, "--new_item_lift", 2)
+    assert status == 2 and "--new_item_lift" in errors
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

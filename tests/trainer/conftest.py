@@ -128,6 +128,21 @@ def training(tmp_path_factory, examples, config, progress) -> Path:
     return folder
 
 
+def learned(training: Path, folder: str) -> dict[str, np.ndarray]:
+    """What a training's newest checkpoint holds, by name: weights, averages and what the optimizer keeps."""
+    checkpoint = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(training / folder)))
+    names = checkpoint.get_variable_to_dtype_map()
+    return {name: checkpoint.get_tensor(name) for name in names if not name.startswith("_")}
+
+
+def assert_same_learned(training: Path, other: Path, folder: str = "checkpoints") -> None:
+    """Two trainings came to the same, bit for bit."""
+    expected, found = learned(training, folder), learned(other, folder)
+    assert expected.keys() == found.keys() and len(expected) > 10
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, name)
+
+
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory, examples, training, config, progress) -> Path:
     return export(examples, training, tmp_path_factory.mktemp("exported"), config, progress)

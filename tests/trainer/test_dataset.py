@@ -1,76 +1,11 @@
-from collections import Counter
-
 import numpy as np
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.schema import RESERVED
-from preprocessing.schema.examples import read_batches, serialize
-from trainer.dataset import history_batch, read_continuation, read_cuts, read_entities, training_batches
-
-
-def _interactions(examples, schema):
-    pairs = Counter()
-    for batch in read_batches(examples, schema, "train"):
-        for user, items in zip(batch["user"].numpy(), batch["item"].to_list(), strict=True):
-            pairs.update((int(user), item) for item in items)
-    return pairs
-
-
-def test_an_epoch_holds_every_training_interaction_once(examples, schema):
-    for length in (3, 5, 100):
-        seen, starts = Counter(), Counter()
-        for batch in training_batches(examples, schema, length, 8, seed=1):
-            assert batch["item"].shape[1] <= length
-            assert (batch["label"].numpy()[batch["item"].numpy() > 0] > 0).all()
-            for user, items, start in zip(
-                *(batch[name].numpy() for name in ("user", "item", "from_start")), strict=True
-            ):
-                seen.update((int(user), int(item)) for item in items if item)
-                starts[int(user)] += int(start)
-        assert seen == _interactions(examples, schema)
-        assert set(starts.values()) == {1}
-
-
-def test_a_continuation_adds_every_validation_interaction_once(examples, schema):
-    expected = _interactions(examples, schema)
-    held_out = Counter()
-    for batch in read_batches(examples, schema, "validation"):
-        for user, items in zip(batch["user"].numpy(), batch["item"].to_list(), strict=True):
-            held_out.update((int(user), item) for item in items)
-    assert held_out
-    continuation = read_continuation(examples, schema)
-    for length in (3, 100):
-        seen = Counter()
-        for batch in training_batches(examples, schema, length, 8, 1, continuation):
-            items, labels = batch["item"].numpy(), batch["label"].numpy()
-            assert (labels[items > 0] > 0).all()
-            for user, row in zip(batch["user"].numpy(), items, strict=True):
-                seen.update((int(user), int(item)) for item in row if item)
-        assert seen == expected + held_out
-
-
-def test_a_continuation_comes_last(examples, schema):
-    cuts = {cut.user: cut for cut in read_cuts(examples, schema, "validation") if len(cut.items)}
-    continuation = read_continuation(examples, schema)
-    found = 0
-    for batch in training_batches(examples, schema, 1000, 8, 1, continuation):
-        for user, row in zip(batch["user"].numpy(), batch["item"].numpy(), strict=True):
-            if int(user) in cuts:
-                cut = cuts[int(user)]
-                assert [item for item in row if item] == [*cut.history, *cut.items]
-                found += 1
-    assert found == len(cuts)
-
-
-def test_epochs_cut_long_histories_at_different_places(examples, schema):
-    batches = training_batches(examples, schema, 4, 8, seed=1)
-    epochs = [
-        {tuple(row) for batch in batches for row in np.pad(batch["item"].numpy(), [[0, 0], [0, 4]])[:, :4]}
-        for _ in range(2)
-    ]
-    assert epochs[0] != epochs[1]
+from preprocessing.schema.examples import serialize
+from trainer.dataset import history_batch, read_cuts, read_entities
 
 
 def test_entity_tables_are_ordered_by_index(examples, schema):

@@ -6,10 +6,10 @@ from preprocessing.pipeline import preprocess
 from preprocessing.schema import Feature, InputError
 from tests.trainer.conftest import data_config, write_tables
 from trainer.config import TrainerConfig
-from trainer.dataset import training_batches
 from trainer.export import export
 from trainer.tasks.attributes import AttributePrediction
 from trainer.train import build_model, prepare, train
+from trainer.training_batches import TrainingBatches
 
 
 def changed(config, **model):
@@ -53,7 +53,7 @@ def test_each_part_of_the_objective_is_added_with_its_weight(
         model, _, _ = build_model(
             examples, training, schema, changed(config, loss=weights, dropout=0.0, id_dropout=0.0), progress
         )
-        batch = next(iter(training_batches(examples, schema, 9, 64, 0)))
+        batch = next(iter(TrainingBatches(examples, schema, 9, 64, 0).epoch(0)))
         return float(model.compute_loss(batch))
 
     alone = losses(alpha=0.0)
@@ -83,7 +83,7 @@ def test_the_text_only_model_has_no_ids(tmp_path, examples, schema, config, prog
     result = train(examples, tmp_path / "training", alone, progress)
     assert result.ndcg > 0.3
     model, _, _ = build_model(examples, tmp_path / "training", schema, alone, progress)
-    prepare(model, alone, training_batches(examples, schema, 9, 16, 0))
+    prepare(model, alone, TrainingBatches(examples, schema, 9, 16, 0))
     sizes = {schema.items.size, schema.items.first_unseen, schema.users.size, schema.users.first_unseen}
     assert not [weight.name for weight in model.weights if sizes & set(weight.shape)]
 

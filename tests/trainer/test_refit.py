@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from preprocessing.schema import InputError
-from tests.trainer.conftest import kill_and_go_on
+from tests.trainer.conftest import assert_same_learned, kill_and_go_on
 from trainer.config import TrainerConfig
 from trainer.export import export
 from trainer.refit import exported_checkpoint
@@ -53,7 +53,7 @@ def test_the_best_epoch_alone_is_not_exported(tmp_path, training, examples, conf
         export(examples, training, tmp_path / "model", refit_config, progress)
 
 
-def test_a_kill_while_refitting_costs_an_epoch_at_most(tmp_path, examples, refit_config):
+def test_a_kill_while_refitting_costs_an_epoch_at_most(tmp_path, refitted, examples, refit_config):
     def enough(lines: list[str]) -> bool:
         begun = [line.startswith("Training on the validation part too") for line in lines]
         return any(begun) and any(line.startswith("epoch   1") for line in lines[begun.index(True) :])
@@ -62,3 +62,5 @@ def test_a_kill_while_refitting_costs_an_epoch_at_most(tmp_path, examples, refit
     result = TrainResult.read(tmp_path / "training")
     assert epochs and epochs[0] in (2, 3)
     assert epochs == list(range(epochs[0], result.best_epoch + 1))
+    assert result == TrainResult.read(refitted)
+    assert_same_learned(refitted, tmp_path / "training", "refit/final")

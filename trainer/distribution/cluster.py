@@ -54,12 +54,8 @@ class Cluster:
                     f"({' '.join(error.message.split())[:200]})"
                 ) from None
 
-    def share(self, batches: tf.data.Dataset) -> Any:
-        """What `fit` takes: each replica is handed every batch, of which it does its own rows.
-
-        Args:
-          batches: the same in every worker.
-        """
+    def _share(self, batches: tf.data.Dataset) -> Any:
+        """What `fit` takes: each replica is handed every batch, of which it does its own rows."""
         if self.strategy is None:
             return batches
         here = self.strategy.num_replicas_in_sync // self.workers
@@ -68,26 +64,25 @@ class Cluster:
         return self.strategy.distribute_datasets_from_function(lambda _: copies.prefetch(2 * here))
 
     def fit_epoch(
-        self, model: tf.keras.Model, batches: Any, epoch: int, callbacks: list[tf.keras.callbacks.Callback]
+        self,
+        model: tf.keras.Model,
+        batches: tf.data.Dataset,
+        epoch: int,
+        callbacks: list[tf.keras.callbacks.Callback],
     ) -> None:
-        """Trains a model for one epoch, counted from 0, on what `share` gave."""
+        """Trains a model for one epoch, counted from 0, on its batches, the same in every worker."""
         # Epochs differ in the number of their batches, which within one `fit` is taken for an error. That an
-        # epoch of replicas ends where its batches do has to be said, and Keras warns that they may not end.
+        # epoch of replicas ends where its batches do has to be said.
         steps = None if self.strategy is None else -1
-        logger = tf.get_logger()
-        before = logger.level
-        logger.setLevel("ERROR")
-        try:
+        with contextlib.nullcontext() if self.strategy is None else _no_warnings():
             model.fit(
-                batches,
+                self._share(batches),
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 verbose=0,
                 callbacks=callbacks,
                 steps_per_epoch=steps,
             )
-        finally:
-            logger.setLevel(before)
 
     def from_chief(self, tell: Callable[[], Any]) -> Any:
         """What the chief says, in every worker; what it is must fit into JSON."""
@@ -105,7 +100,14 @@ class Cluster:
         total: np.ndarray = self.strategy.reduce("SUM", tf.constant(values), axis=None).numpy()
         return total
 
-    def part_ways(self, seed: int) -> None:
-        """From now on each worker draws otherwise: dropout of one worker's rows is not that of another's."""
-        if self.workers > 1:
-            tf.random.set_seed(seed + self.worker)
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keras would warn that the batches of replicas may have no end."""
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

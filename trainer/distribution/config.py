@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 import pydantic
 
 from preprocessing.schema import Document
+
+CLUSTER = "TF_CONFIG"
+"""The environment variable that names the processes of a cluster, and which of them this one is."""
 
 
 class OneConfig(Document):
@@ -52,3 +56,8 @@ class TpuConfig(Document):
 AnyDistributionConfig = Annotated[
     OneConfig | MirroredConfig | MultiWorkerConfig | TpuConfig, pydantic.Field(discriminator="kind")
 ]
+
+
+def is_in_cluster(config: AnyDistributionConfig) -> bool:
+    """Whether this process was started as one of several workers."""
+    return isinstance(config, MultiWorkerConfig) and bool(os.environ.get(CLUSTER))

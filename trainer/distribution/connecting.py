@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import tensorflow as tf
 
 from preprocessing.schema import InputError
 from trainer.distribution.cluster import Cluster
-from trainer.distribution.config import AnyDistributionConfig, MirroredConfig, MultiWorkerConfig, OneConfig
-
-CLUSTER = "TF_CONFIG"
-"""The environment variable that names the processes of a cluster, and which of them this one is."""
+from trainer.distribution.config import (
+    CLUSTER,
+    AnyDistributionConfig,
+    MirroredConfig,
+    MultiWorkerConfig,
+    OneConfig,
+    is_in_cluster,
+)
 
 
 def connect(config: AnyDistributionConfig) -> Cluster:
@@ -52,11 +54,6 @@ def _devices(count: int | None) -> list[str]:
             "more; train with `tandem train`"
         ) from None
     return [f"CPU:{number}" for number in range(count)]
-
-
-def is_in_cluster(config: AnyDistributionConfig) -> bool:
-    """Whether this process was started as one of several workers."""
-    return isinstance(config, MultiWorkerConfig) and bool(os.environ.get(CLUSTER))
 
 
 def is_chief(config: AnyDistributionConfig) -> bool:

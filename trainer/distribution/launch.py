@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from preprocessing.schema import InputError
 from trainer.config import TrainerConfig
-from trainer.distribution.connecting import CLUSTER
+from trainer.distribution.config import CLUSTER
 from trainer.progress import Progress
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ class AdversarialTandem(TunedTandem):
 
     They are moved along the gradient of the loss, which is where it hurts most, by a length of `adversarial`
     for each text, all its tokens together (Miyato et al. 2017, https://arxiv.org/abs/1605.07725). The
-    gradients of both are added; what is drawn at random for the step, dropout apart, is the same.
+    gradients of both are added; what is drawn at random for the step is the same.
 
     Args:
       see `TunedTandem`.
@@ -40,6 +40,11 @@ class AdversarialTandem(TunedTandem):
 
     def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; the losses told are those of the texts as they are."""
+        with tf.control_dependencies(list(inputs.values())):  # see `Tandem.train_step`
+            self._learn_twice(inputs)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _learn_twice(self, inputs: dict[str, tf.Tensor]) -> None:
         weights = self.trainable_variables
         draw = self.draw(inputs, training=True)
         rows, tokens = self.choose(draw)
@@ -56,7 +61,6 @@ class AdversarialTandem(TunedTandem):
         self.optimizer.apply_gradients(zip(both, weights, strict=True))
         self.report(losses)
         self.average.update(self.optimizer.iterations)
-        return {metric.name: metric.result() for metric in self.metrics}
 
 
 def _sum(one: Any, other: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from preprocessing.schema import InputError
+from trainer.language_model.seeded_dropout import hand_out, put_in
 
 SPECIAL_TOKENS = 2
 """[CLS] before a text and [SEP] after it."""
@@ -51,17 +52,20 @@ class LanguageModel(tf.Module):
                 bert = TFBertModel.from_pretrained(folder, config=config, add_pooling_layer=False)
         except (OSError, ValueError) as error:
             raise InputError(f"{folder}: cannot be loaded as a BERT: {error}") from None
+        put_in(bert)
         self.bert = lambda: bert
         self.width: int = config.hidden_size
         signature = [tf.TensorSpec([None, None], tf.int32)]
         self.encode_batch = tf.function(self.encode, input_signature=signature)
 
-    def encode(self, tokens: tf.Tensor, training: bool = False, noise: tf.Tensor | None = None) -> tf.Tensor:
+    def encode(
+        self, tokens: tf.Tensor, seed: tf.Tensor | None = None, noise: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Turns zero-padded token ids `[N, T]` into text vectors `[N, H]` of length 1, zero without text.
 
         Args:
           tokens: the token ids.
-          training: whether BERT's own dropout is at work.
+          seed: of BERT's own dropout `[2]`, which is at work in training alone; None without.
           noise: added to the word embeddings `[N, T, H]`.
         """
         mask = tf.cast(tokens > 0, tf.int32)
@@ -70,7 +74,9 @@ class LanguageModel(tf.Module):
         if noise is not None:
             embeddings = tf.gather(bert.bert.embeddings.weight, tokens) + noise
             words = {"input_ids": None, "inputs_embeds": tf.cast(embeddings, bert.compute_dtype)}
-        states = bert(**words, attention_mask=mask, training=training).last_hidden_state
+        if seed is not None:
+            hand_out(bert, seed)
+        states = bert(**words, attention_mask=mask, training=seed is not None).last_hidden_state
         states = tf.cast(states, tf.float32)
         weights = tf.cast(mask, states.dtype)[:, :, None]
         total = tf.reduce_sum(states * weights, 1) / tf.maximum(tf.reduce_sum(weights, 1), 1.0)

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.language_model.config import LoraConfig
+from trainer.language_model.seeded_dropout import SeededDropout
 
 
 class LoraDense(tf.keras.layers.Layer):
@@ -25,7 +26,7 @@ class LoraDense(tf.keras.layers.Layer):
         inputs, units = dense.kernel.shape
         self._dense = dense
         self._scale = config.alpha / config.rank
-        self._dropout = tf.keras.layers.Dropout(config.dropout, dtype=dense.dtype_policy)
+        self._dropout = SeededDropout(config.dropout, dense.dtype_policy)
         self.down = self.add_weight("down", [inputs, config.rank], initializer="lecun_normal")
         self.up = self.add_weight("up", [config.rank, units], initializer="zeros")
 

@@ -20,6 +20,7 @@ from trainer.language_model.tuned import TunedLanguageModel
 from trainer.language_model.tuned_tandem import TunedTandem
 from trainer.model import Tandem
 from trainer.progress import Progress
+from trainer.training_batches import TrainingBatches
 
 
 def make_tandem(
@@ -98,13 +99,13 @@ def _frozen(
 
 
 def make_optimizer(
-    model: Tandem, config: TrainerConfig, batches: tf.data.Dataset
+    model: Tandem, config: TrainerConfig, batches: TrainingBatches
 ) -> tf.keras.optimizers.Optimizer:
-    """Makes the optimizer; `batches` of an epoch are counted where a rate falls with them."""
+    """Makes the optimizer; the batches of the first epoch are counted where a rate falls with them."""
     settings, mode = config.train, config.model.language_model
     towers = {"learning_rate": settings.learning_rate, "weight_decay": settings.weight_decay}
     if isinstance(mode, TuningConfig) and isinstance(model.language_model, TunedLanguageModel):
-        steps = settings.epochs * int(batches.reduce(np.int64(0), lambda count, _: count + 1))
+        steps = settings.epochs * int(batches.epoch(0).reduce(np.int64(0), lambda count, _: count + 1))
         return TwoRatesAdamW(model.language_model, mode, steps, settings.gradient_norm, **towers)
     return ReplicatedAdamW(**towers, global_clipnorm=settings.gradient_norm)
 

@@ -10,7 +10,7 @@ from preprocessing.schema import Schema
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
 from trainer.distribution.replica import Replica
-from trainer.draw import Draw
+from trainer.draw import Chance, Draw
 from trainer.language_model.config import TuningConfig
 from trainer.language_model.table import RefreshedTable
 from trainer.language_model.tuned import TunedLanguageModel
@@ -72,7 +72,8 @@ class TunedTandem(Tandem):
     def choose(self, draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
         """Chooses what is read anew: rows of the step's items `[F]`, and this replica's share's tokens."""
         targets = tf.unique(tf.boolean_mask(draw.step.row, draw.valid)).y
-        rows = tf.random.experimental.stateless_shuffle(targets, draw.seed)[: self._texts_per_step]
+        rows = tf.random.experimental.stateless_shuffle(targets, draw.seed_of(Chance.TEXTS))
+        rows = rows[: self._texts_per_step]
         tokens = tf.gather(self._tokens, tf.gather(draw.step.index, Replica.here().share(rows)))
         longest = tf.reduce_max(tf.math.count_nonzero(tokens, 1, dtype=tf.int32), 0)
         return rows, tokens[:, : tf.maximum(longest, 1)]
@@ -87,7 +88,7 @@ class TunedTandem(Tandem):
           noise: added to their word embeddings `[F', T, H]`.
         """
         replica = Replica.here()
-        fresh = self._encode(tokens, training=True, noise=noise)
+        fresh = self._encode(tokens, draw.share(replica).seed_of(Chance.LANGUAGE_MODEL), noise)
         if replica.count > 1:
             places = replica.share(tf.range(tf.size(rows)))[:, None]
             fresh = replica.total(tf.scatter_nd(places, fresh, [tf.size(rows), tf.shape(fresh)[1]]))

@@ -90,7 +90,7 @@ class ItemTower(tf.keras.layers.Layer):
         index: tf.Tensor,
         text: tf.Tensor | None,
         features: Mapping[str, tf.Tensor],
-        training: bool = False,
+        seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Embeds items that the catalogue knows.
 
@@ -98,7 +98,7 @@ class ItemTower(tf.keras.layers.Layer):
           index: `[N]` int.
           text: `[N, H]` language-model vectors, or None without text.
           features: by name, each `[N, …]`; the tokens `[N, T]` as `TEXT_TOKENS`.
-          training: whether IDs are dropped at random.
+          seed: of which IDs are dropped `[2]`; None drops none.
 
         Returns:
           `[N, D]`, each of length 1.
@@ -106,8 +106,9 @@ class ItemTower(tf.keras.layers.Layer):
         if self._id is None:
             return self.content_vectors(text, features)
         shown = tf.logical_and(index >= RESERVED, index < self._first_unseen)
-        if training:
-            shown = tf.logical_and(shown, tf.random.uniform(tf.shape(index)) >= self._id_dropout)
+        if seed is not None:
+            some = tf.random.stateless_uniform(tf.shape(index), seed) >= self._id_dropout
+            shown = tf.logical_and(shown, some)
         ids = self._id(tf.minimum(index, self._first_unseen - 1))
         ids *= tf.cast(shown, ids.dtype)[:, None]
         return self._normalised(ids + self._content(text, features))

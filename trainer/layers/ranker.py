@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.biases import LabelBiases
+from trainer.layers.dropout import dropout, split_seed
 
 
 class Ranker(tf.keras.layers.Layer):
@@ -34,8 +35,7 @@ class Ranker(tf.keras.layers.Layer):
         self._mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
         self._deviation = self.add_weight("deviation", [], initializer="ones", trainable=False)
         self._hidden = tf.keras.layers.Dense(2 * dimension, "gelu", name="hidden")
-        self._user_dropout = tf.keras.layers.Dropout(dropout)
-        self._dropout = tf.keras.layers.Dropout(dropout)
+        self._dropout = dropout
         self._output = tf.keras.layers.Dense(1, name="output")
 
     def start_from(self, biases: LabelBiases) -> None:
@@ -61,7 +61,7 @@ class Ranker(tf.keras.layers.Layer):
         item: tf.Tensor,
         user_vector: tf.Tensor,
         item_vector: tf.Tensor,
-        training: bool = False,
+        seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Scores pairs: the standardised label, or without labels the logit of a click.
 
@@ -70,14 +70,15 @@ class Ranker(tf.keras.layers.Layer):
           item: indices `[…]`.
           user_vector: `[…, D]`.
           item_vector: `[…, D]`.
-          training: whether dropout is on.
+          seed: of dropout `[2]`; None without.
 
         Returns:
           `[…]` float.
         """
-        user_vector = self._personal(user, user_vector, training)
+        of_user, of_hidden = split_seed(seed, 2)
+        user_vector = self._personal(user, user_vector, of_user)
         joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
-        hidden = self._dropout(self._hidden(joined), training=training)
+        hidden = dropout(self._hidden(joined), self._dropout, of_hidden)
         return self._output(hidden)[..., 0] + self._biases(user, item)
 
     def candidates(
@@ -97,7 +98,7 @@ class Ranker(tf.keras.layers.Layer):
         Returns:
           `[B, C]` float.
         """
-        user_vector = self._personal(user, user_vector, training=False)
+        user_vector = self._personal(user, user_vector)
         of_user, of_item, of_both = tf.split(self._hidden.kernel, 3)
         matrix = of_item + user_vector[:, :, None] * of_both
         offset = tf.matmul(user_vector, of_user) + self._hidden.bias
@@ -106,12 +107,12 @@ class Ranker(tf.keras.layers.Layer):
         scores = self._output(tf.reshape(hidden, [-1, hidden.shape[-1]]))
         return tf.reshape(scores, tf.shape(items)) + self._biases(user[:, None], items)
 
-    def _personal(self, user: tf.Tensor, user_vector: tf.Tensor, training: bool) -> tf.Tensor:
+    def _personal(self, user: tf.Tensor, user_vector: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """The vectors of users with what is known of how they judge."""
         if self._user_embedding is None:
             return user_vector
         personal = tf.gather(self._user_embedding, user)
-        return user_vector + self._user_dropout(personal, training=training)
+        return user_vector + dropout(personal, self._dropout, seed)
 
     def _biases(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
         """What is added to the scores of users and items; their shapes need only fit together."""

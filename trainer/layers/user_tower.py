@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.layers.dropout import dropout, split_seed
+
 
 class CausalBlock(tf.keras.layers.Layer):
     """A pre-norm transformer block in which a position sees itself and what came before.
@@ -30,24 +32,25 @@ class CausalBlock(tf.keras.layers.Layer):
         self._mlp_norm = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="mlp_norm")
         self._expand = tf.keras.layers.Dense(4 * dimension, "gelu", name="expand")
         self._contract = tf.keras.layers.Dense(dimension, name="contract")
-        self._dropout = tf.keras.layers.Dropout(dropout)
+        self._dropout = dropout
 
-    def call(self, inputs: tf.Tensor, distance: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, distance: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Transforms states.
 
         Args:
           inputs: `[B * L, D]`: of rank 2, because a dense layer reads a good deal of shapes to multiply
             anything else.
           distance: how far each position is behind each other `[L, L]`, negative for what is ahead.
-          training: whether dropout is on.
+          seed: of dropout `[2]`; None without.
 
         Returns:
           `[B * L, D]`.
         """
         attended = self._attend(self._attention_norm(inputs), distance)
-        states = inputs + self._dropout(attended, training=training)
+        of_attended, of_hidden = split_seed(seed, 2)
+        states = inputs + dropout(attended, self._dropout, of_attended)
         hidden = self._contract(self._expand(self._mlp_norm(states)))
-        return states + self._dropout(hidden, training=training)
+        return states + dropout(hidden, self._dropout, of_hidden)
 
     def _attend(self, states: tf.Tensor, distance: tf.Tensor) -> tf.Tensor:
         length, size = tf.shape(distance)[0], states.shape[-1] // self._heads
@@ -81,7 +84,7 @@ class UserTower(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self._scale = dimension**0.5
         self._start = self.add_weight("start", [dimension], initializer="random_normal")
-        self._dropout = tf.keras.layers.Dropout(dropout)
+        self._dropout = dropout
         self._blocks = [
             CausalBlock(dimension, heads, history + 1, dropout, name=f"block_{number}")
             for number in range(blocks)
@@ -89,13 +92,13 @@ class UserTower(tf.keras.layers.Layer):
         self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-6, name="norm")
         self._output = tf.keras.layers.Dense(dimension, name="output")
 
-    def call(self, items: tf.Tensor, user: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, items: tf.Tensor, user: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Reads histories.
 
         Args:
           items: item vectors `[B, L, D]`, oldest first, padding on the right, L at most H.
           user: what is known of the user `[B, D]`.
-          training: whether dropout is on.
+          seed: of dropout `[2]`; None without.
 
         Returns:
           `[B, L + 1, D]`, each of length 1; position n has read the first n items.
@@ -106,7 +109,8 @@ class UserTower(tf.keras.layers.Layer):
         shape = tf.shape(states)
         places = tf.range(shape[1])
         distance = places[:, None] - places[None, :]
-        states = tf.reshape(self._dropout(states, training=training), [-1, states.shape[-1]])
-        for block in self._blocks:
-            states = block(states, distance, training=training)
+        of_states, *of_blocks = split_seed(seed, 1 + len(self._blocks))
+        states = tf.reshape(dropout(states, self._dropout, of_states), [-1, states.shape[-1]])
+        for block, of_block in zip(self._blocks, of_blocks, strict=True):
+            states = block(states, distance, seed=of_block)
         return tf.reshape(tf.math.l2_normalize(self._output(self._norm(states)), -1), shape)

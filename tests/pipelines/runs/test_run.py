@@ -8,6 +8,7 @@ import pytest
 
 from pipelines import __version__
 from pipelines.runs.graph import Graph
+from pipelines.steps import TRAIN
 from preprocessing.schema import InputError
 
 
@@ -188,6 +189,18 @@ def test_a_config_is_checked_before_any_step(toy):
     with pytest.raises(InputError, match="not so"):
         toy.run()
     assert toy.run(last="cook") == []
+
+
+def test_a_key_below_those_that_are_read_can_be_ignored(toy):
+    grow, cook, serve = toy.graph
+    cook = dataclasses.replace(cook, reads=("train",), ignores=TRAIN.ignores)
+    toy.graph = Graph([grow, cook, serve])
+    toy.run()
+    assert "distribution" not in toy.lineage.steps["cook"].config["train"]
+    toy.configure("train: {distribution: {kind: mirrored, devices: 2}}\n")
+    assert toy.run() == []
+    toy.configure("train: {epochs: 3}\n")
+    assert toy.run() == ["cook", "serve"]
 
 
 def test_the_lineage_is_plain_json(toy):

@@ -4,8 +4,14 @@ import pytest
 
 from preprocessing.schema import InputError
 from trainer.config import parse_config
-from trainer.distribution.config import MirroredConfig, MultiWorkerConfig, OneConfig
-from trainer.distribution.connecting import CLUSTER, connect, is_chief, is_in_cluster
+from trainer.distribution.config import (
+    CLUSTER,
+    MirroredConfig,
+    MultiWorkerConfig,
+    OneConfig,
+    is_in_cluster,
+)
+from trainer.distribution.connecting import connect, is_chief
 from trainer.result import fingerprint
 
 

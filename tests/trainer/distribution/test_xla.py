@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 
 from trainer.config import TrainerConfig
-from trainer.dataset import training_batches
 from trainer.distribution.replica import Replica
 from trainer.tasks.retrieval import CandidateSoftmax
 from trainer.train import build_model, prepare
+from trainer.training_batches import TrainingBatches
 
 
 @pytest.mark.parametrize(("kind", "tolerance"), [("full", 1e-5), ("sampled", 0.1)])
@@ -18,9 +18,9 @@ def test_a_step_compiles_and_comes_to_the_same(tmp_path, examples, schema, confi
     values["model"]["loss"] = {"alpha": 0.5, "beta": 0.1, "lambda": 0.3}
     settings = TrainerConfig.model_validate(values)
     model, _, _ = build_model(examples, tmp_path, schema, settings, progress)
-    batches = training_batches(examples, schema, 9, 16, 0)
+    batches = TrainingBatches(examples, schema, 9, 16, 0)
     prepare(model, settings, batches)
-    batch = next(iter(batches))
+    batch = next(iter(batches.epoch(0)))
     expected = float(model.compute_loss(batch, training=True))
     model.retrieval = CandidateSoftmax(settings.model.temperature, at_a_time=None)
     before = [weight.numpy() for weight in model.trainable_variables]

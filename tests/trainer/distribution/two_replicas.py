@@ -16,12 +16,12 @@ from rich.console import Console
 
 from preprocessing.schema import Schema
 from trainer.config import TrainerConfig
-from trainer.dataset import training_batches
 from trainer.distribution.config import MirroredConfig
 from trainer.distribution.connecting import connect
 from trainer.distribution.replica import Replica
 from trainer.progress import Progress
 from trainer.train import build_model, prepare
+from trainer.training_batches import TrainingBatches
 
 BASE = {
     "dimension": 16,
@@ -51,7 +51,7 @@ class Setting:
         self.config = TrainerConfig.model_validate({"model": MODELS[name], "train": {"batch_size": 8}})
         self.cluster = connect(MirroredConfig(kind="mirrored", devices=2))
         self._examples, self._schema = examples, Schema.read(examples)
-        self.batches = training_batches(examples, self._schema, 9, 8, 0)
+        self.batches = TrainingBatches(examples, self._schema, 9, 8, 0)
         (scratch / name).mkdir()
         self.one = self._model(scratch / name)
         with self.cluster.scope():
@@ -106,7 +106,7 @@ def main(examples: Path, scratch: Path, name: str) -> None:
     """Writes `NAME.npz`."""
     setting = Setting(examples, scratch, name)
     found = {}
-    some = list(setting.batches.take(3))
+    some = list(setting.batches.epoch(0).take(3))
     alone = {key: value if key == "seed" else value[:1] for key, value in some[0].items()}
     for title, batch in (("batch", some[0]), ("one_row", alone)):
         loss, gradients, norm = setting.slopes(setting.one, batch)

@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.language_model.conftest import MODES, tuned
-from trainer.dataset import training_batches
 from trainer.language_model.adversarial import AdversarialTandem
 from trainer.language_model.tuned_tandem import TunedTandem
 from trainer.train import build_model, prepare, train
+from trainer.training_batches import TrainingBatches
 
 STILL = {"dropout": 0.0, "ranker_dropout": 0.0, "id_dropout": 0.0, "user_dropout": 0.0}
 
@@ -23,10 +23,10 @@ def prepared(tmp_path, examples, schema, config, progress):
         model, _, _ = build_model(examples, tmp_path, schema, values, progress)
         for dropout in (layer for layer in model.language_model.bert().submodules if hasattr(layer, "rate")):
             dropout.rate = 0.0
-        batches = training_batches(examples, schema, 9, 16, 0)
+        batches = TrainingBatches(examples, schema, 9, 16, 0)
         prepare(model, values, batches)
         model.refresh_texts(progress)
-        return model, next(iter(batches))
+        return model, next(iter(batches.epoch(0)))
 
     return make
 
@@ -38,9 +38,9 @@ def test_the_embeddings_move_to_where_the_loss_is_higher(prepared):
     rows, tokens = model.choose(draw)
     seen = []
 
-    def encode(tokens, training, noise):
+    def encode(tokens, seed, noise):
         seen.append(noise)
-        return type(model.language_model).encode(model.language_model, tokens, training, noise)
+        return type(model.language_model).encode(model.language_model, tokens, seed, noise)
 
     model._encode = encode
     model.train_step(batch)

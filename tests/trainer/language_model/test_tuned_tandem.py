@@ -4,15 +4,15 @@ import tensorflow as tf
 
 from preprocessing.pipeline import preprocess
 from preprocessing.schema import InputError
-from tests.trainer.conftest import data_config, kill_and_go_on, write_tables
+from tests.trainer.conftest import assert_same_learned, data_config, kill_and_go_on, write_tables
 from tests.trainer.language_model.conftest import tuned
-from trainer.dataset import training_batches
 from trainer.distribution.cluster import Cluster
 from trainer.export import export
 from trainer.journal import Journal
 from trainer.language_model.bert import LanguageModel
 from trainer.language_model.table import encode_table
 from trainer.train import TrainResult, build_model, prepare, train
+from trainer.training_batches import TrainingBatches
 from trainer.validation import Validation
 
 
@@ -74,13 +74,14 @@ def test_only_some_weights_learn(restored, mode):
     assert learning == {"lora": 2 * 2 * 2 * 2 * 32, "last_n": layer, "full": everything}[mode]
 
 
-def test_a_killed_training_goes_on(tmp_path, examples, config, mode):
-    settings = tuned(config, mode)
+def test_a_killed_training_goes_on_and_comes_to_the_same(tmp_path, tuned_training, examples):
+    undisturbed, settings = tuned_training
     epochs = kill_and_go_on(
         tmp_path, examples, settings, lambda lines: any(line.startswith("epoch   1") for line in lines)
     )
     assert epochs in ([2, 3], [3])
-    assert TrainResult.read(tmp_path / "training").epochs == 3
+    assert TrainResult.read(tmp_path / "training") == TrainResult.read(undisturbed)
+    assert_same_learned(undisturbed, tmp_path / "training")
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +89,9 @@ def untrained(examples, schema, config, progress, tmp_path_factory):
     def make(**settings):
         values = tuned(config, "full", **settings)
         model, _, _ = build_model(examples, tmp_path_factory.mktemp("none"), schema, values, progress)
-        batches = training_batches(examples, schema, 9, 16, 0)
+        batches = TrainingBatches(examples, schema, 9, 16, 0)
         prepare(model, values, batches)
-        return model, next(iter(batches))
+        return model, next(iter(batches.epoch(0)))
 
     return make
 
@@ -126,11 +127,11 @@ def test_the_table_is_read_with_the_averaged_weights_once_an_epoch(
 ):
     settings = tuned(config, "full", {"epochs": 1})
     model, items, _ = build_model(examples, tmp_path, schema, settings, progress)
-    batches = training_batches(examples, schema, 9, 16, 0)
+    batches = TrainingBatches(examples, schema, 9, 16, 0)
     prepare(model, settings, batches)
     validation = Validation(model, examples, schema, settings)
     model.fit(
-        batches,
+        batches.epoch(0),
         verbose=0,
         callbacks=[Journal(tmp_path, tmp_path / "logs", model, validation, 9, progress, Cluster())],
     )
