@@ -16,7 +16,7 @@ from preprocessing.knowledge import knowledge_cell
 from preprocessing.plan import Plan
 from preprocessing.reviews import merge_reviews, review_cells
 from preprocessing.schema import Part
-from preprocessing.schema.examples import serialize
+from preprocessing.schema.serialized import serialize
 from preprocessing.split import TEST, VALIDATION
 from preprocessing.steps import count
 from preprocessing.text import Tokenizer

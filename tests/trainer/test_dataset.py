@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.schema import RESERVED
-from preprocessing.schema.examples import read_batches, serialize
+from preprocessing.schema.examples import read_batches
+from preprocessing.schema.serialized import serialize
 from trainer.dataset import history_batch, read_continuation, read_cuts, read_entities, training_batches
 
 
