@@ -17,6 +17,7 @@ from preprocessing.plan import Plan
 from preprocessing.reviews import merge_reviews, review_cells
 from preprocessing.schema import Part
 from preprocessing.schema.serialized import serialize
+from preprocessing.shuffle import Shuffle
 from preprocessing.split import TEST, VALIDATION
 from preprocessing.steps import count
 from preprocessing.text import Tokenizer
@@ -39,14 +40,15 @@ def _sharded(
 class InteractionExamples(beam.DoFn):
     """Turns histories into the Examples of train, validation and test: (file, packed Examples)."""
 
-    def __init__(self, window: int, shards: int, has_label: bool, has_time: bool):
+    def __init__(self, window: int, shards: int, has_label: bool, has_time: bool, shuffle: Shuffle):
+        self._shuffle = shuffle
         self._window = window
         self._shards = shards
         self._columns = {"has_label": has_label, "has_time": has_time}
 
     def process(self, group: tuple[int, bytes], items: Index, users: Index) -> Iterator[tuple[str, bytes]]:
         """Yields each file's Examples."""
-        histories: Histories = unpack(group[1])
+        histories: Histories = unpack(self._shuffle.get(group[1]))
         train = train_examples(histories, items, users, self._window, **self._columns)
         yield from _sharded("train", self._shards, train)
         parts: tuple[tuple[Part, int], ...] = (("validation", VALIDATION), ("test", TEST))

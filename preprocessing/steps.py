@@ -29,6 +29,7 @@ from preprocessing.ranges import Range
 from preprocessing.records import Record
 from preprocessing.reviews import training_reviews
 from preprocessing.rows import RowError, RowReader, check_entity
+from preprocessing.shuffle import Shuffle
 from preprocessing.sources import Source, SourceFile, find_ranges, read_records
 from preprocessing.write import Rejection
 
@@ -216,10 +217,13 @@ class DropDuplicates(beam.DoFn):
 class KeepCoreInteractions(beam.DoFn):
     """Leaves out the interactions of users and items outside the k-core."""
 
-    def process(self, data: bytes, core: tuple[bytes, bytes]) -> Iterator[Any]:
+    def __init__(self, shuffle: Shuffle):
+        self._shuffle = shuffle
+
+    def process(self, keyed: tuple[int, bytes], core: tuple[bytes, bytes]) -> Iterator[Any]:
         """Yields the batch without them."""
         users, items = map(unpack, core)
-        batch = InteractionBatch.unpacked(data)
+        batch = InteractionBatch.unpacked(self._shuffle.get(keyed[1]))
         stays = _among(batch.users, users) & _among(batch.items, items)
         yield batch.at(stays).packed()
         yield count("interactions", "filtered", "k_core", int((~stays).sum()))
@@ -236,12 +240,13 @@ def _among(ids: Ids, kept: np.ndarray) -> np.ndarray:
 class KeepCoreEntities(beam.DoFn):
     """Leaves out the rows of a table of items or users that are outside the k-core."""
 
-    def __init__(self, table: str):
+    def __init__(self, table: str, shuffle: Shuffle):
         self._table = table
+        self._shuffle = shuffle
 
     def process(self, group: tuple[int, bytes], core: tuple[bytes, bytes]) -> Iterator[Any]:
         """Yields the partition's rows without them."""
-        rows: list[Row] = unpack(group[1])
+        rows: list[Row] = unpack(self._shuffle.get(group[1]))
         stays = among(hash_ids(name for name, _ in rows), unpack(core[("users", "items").index(self._table)]))
         yield group[0], pack([row for row, stay in zip(rows, stays, strict=True) if stay])
         yield count(self._table, "filtered", "k_core", int((~stays).sum()))
