@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +13,8 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, endpoints_pb2
 from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
 from google.protobuf import text_format
+
+from preprocessing.cluster.ending import run_until_ended
 
 STOP_SECONDS = 5.0
 
@@ -77,11 +78,7 @@ def main() -> None:
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
     port = server.add_insecure_port(f"[::]:{arguments.port}")
     server.start()
-    ended = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: ended.set())
-    print(f"worker pool on port {port}", flush=True)
-    ended.wait()
+    run_until_ended(f"worker pool on port {port}")
     server.stop(0)
     pool.stop()
 
