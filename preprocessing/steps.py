@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import apache_beam as beam
@@ -24,7 +25,7 @@ from preprocessing.entities import Row
 from preprocessing.filters import among, hash_ids
 from preprocessing.histories import build_histories, facts_of
 from preprocessing.ids import Ids
-from preprocessing.interactions import InteractionCheck
+from preprocessing.interactions import InteractionCheck, InteractionColumns
 from preprocessing.ranges import Range
 from preprocessing.records import Record
 from preprocessing.reviews import training_reviews
@@ -116,6 +117,10 @@ def rejection(source: Source, file: SourceFile, line: int, raw: str, error: RowE
     return Rejection(source.name, file.number, line, file.name, error.reason, error.kind, raw)
 
 
+CHUNK_ROWS = 128
+"""So many interactions are checked together: few, since an odd one has all of them checked one by one."""
+
+
 class CheckInteractions(CheckRows):
     """Turns blocks of raw interactions into packed batches."""
 
@@ -144,21 +149,39 @@ class CheckInteractions(CheckRows):
         self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None
     ) -> tuple[bytes, list[Rejection], int, int]:
         """Gives the packed batch, the rejected rows, how many labels were too low and rows were read."""
-        records = self._records(block)
+        file, records = self._source.files[block[0]], self._records(block)
+        reader = RowReader(self._source, file)
         rejections: list[Rejection] = []
-        split = list(self._checked(block[0], records, rejections, lambda cells: cells))
-        checked = self._check.rows([cells for _, cells in split])
-        file, rows, low = self._source.files[block[0]], [], 0
-        for (record, _), row in zip(split, checked, strict=True):
-            if not isinstance(row, RowError) and known_items is not None and row.item not in known_items:
-                row = RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
-            if isinstance(row, RowError):
-                rejections.append(rejection(self._source, file, record.line, record.raw, row))
-            elif self._minimum_label is not None and row.label < self._minimum_label:
-                low += 1
-            else:
-                rows.append((*row, place_of(block[0], record.line)))
-        return InteractionBatch.of(rows).packed(), rejections, low, len(records)
+        columns: tuple[list[Any], ...] = ([], [], [], [], [], [])
+        low = 0
+        for start in range(0, len(records), CHUNK_ROWS):
+            chunk, rows = self._chunk(file, reader, records[start : start + CHUNK_ROWS], rejections)
+            if known_items is not None:
+                known = [item in known_items for item in rows.items]
+                for record, item, stays in zip(chunk, rows.items, known, strict=True):
+                    if not stays:
+                        error = RowError(f"item_id {item!r} is not in the items table", UNKNOWN_ITEM)
+                        rejections.append(rejection(self._source, file, record.line, record.raw, error))
+                chunk, rows = list(compress(chunk, known)), rows.at(known)
+            if self._minimum_label is not None:
+                enough = [label >= self._minimum_label for label in rows.labels]
+                low += len(enough) - sum(enough)
+                chunk, rows = list(compress(chunk, enough)), rows.at(enough)
+            places = [place_of(file.number, record.line) for record in chunk]
+            for column, values in zip(columns, (*rows, places), strict=True):
+                column.extend(values)
+        return InteractionBatch.of_columns(*columns).packed(), rejections, low, len(records)
+
+    def _chunk(
+        self, file: SourceFile, reader: RowReader, records: list[Record], rejections: list[Rejection]
+    ) -> tuple[list[Record], InteractionColumns]:
+        """Checks rows together or, where one of them is odd, one by one; gives the good ones."""
+        cells = reader.columns(records)
+        columns = None if cells is None else self._check.columns(cells)
+        if columns is not None:
+            return records, columns
+        checked = list(self._checked(file.number, records, rejections, self._check))
+        return [record for record, _ in checked], InteractionColumns.of([row for _, row in checked])
 
 
 class CheckEntities(CheckRows):
