@@ -1,7 +1,6 @@
 """Interactions on their way through Beam: columns of many rows at a time, packed into bytes.
 
-One element a row would cost Beam more than the work itself, and its local runner keeps what it groups
-in memory, so elements are packed batches.
+One element a row would cost Beam more than the work itself, so elements are packed batches.
 """
 
 from __future__ import annotations
