@@ -64,7 +64,7 @@ class FileShuffle(Shuffle):
     def get(self, piece: bytes) -> bytes:
         """Reads the bytes from the file."""
         name, start, length = unpack(piece)
-        with (self._folder / name).open("rb", buffering=0) as stream:
+        with (self._folder / name).open("rb") as stream:
             stream.seek(start)
             return stream.read(length)
 
