@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 
 from preprocessing.batches import pack, unpack
+from preprocessing.check_steps import count
 from preprocessing.config import KNOWLEDGE, Column, Entities, in_text
 from preprocessing.entities import EntityEncoder, Row, Vocabularies, count_filled
 from preprocessing.histories import Histories, Index, held_out_examples, train_examples
@@ -19,7 +20,6 @@ from preprocessing.schema import Part
 from preprocessing.schema.serialized import serialize
 from preprocessing.shuffle import Shuffle
 from preprocessing.split import TEST, VALIDATION
-from preprocessing.steps import count
 from preprocessing.text import Tokenizer
 from preprocessing.write import shard_of, write_shard
 

@@ -10,8 +10,9 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import AsIter, AsSingleton
 
-from preprocessing import example_steps, steps
+from preprocessing import check_steps, example_steps, steps
 from preprocessing.batches import pack, unpack
+from preprocessing.check_steps import COUNTS, REJECTED
 from preprocessing.config import KNOWLEDGE, Entities, Knowledge, Temporal
 from preprocessing.entities import (
     count_values,
@@ -30,7 +31,7 @@ from preprocessing.schema import PARTS
 from preprocessing.shuffle import Shuffle
 from preprocessing.sources import Source
 from preprocessing.split import temporal_cuts
-from preprocessing.steps import COUNTS, FACTS, ITEM_REVIEWS, ITEMS, REJECTED, USER_REVIEWS, USERS
+from preprocessing.steps import FACTS, ITEM_REVIEWS, ITEMS, USER_REVIEWS, USERS
 from preprocessing.write import shard_names, write_quarantine, write_summary, write_text
 
 
@@ -131,7 +132,7 @@ class Graph:
 
     def _blocks(self, source: Source) -> beam.PCollection:
         files = self._pipeline | f"Files/{source.name}" >> beam.Create(range(len(source.files)))
-        blocks = self._step(f"Divide/{source.name}", files, steps.FindBlocks(source))
+        blocks = self._step(f"Divide/{source.name}", files, check_steps.FindBlocks(source))
         # One file is divided by one worker; from here on its blocks are shared.
         get = self._shuffle.get
         return (
@@ -143,14 +144,14 @@ class Graph:
     def _entities(self, source: Source) -> beam.PCollection:
         name = source.name
         rows = self._step(
-            f"Check/{name}", self._blocks(source), steps.CheckEntities(source, self._plan.partitions)
+            f"Check/{name}", self._blocks(source), check_steps.CheckEntities(source, self._plan.partitions)
         )
         grouped = self._grouped(f"GroupById/{name}", rows)
-        return self._step(f"DropDuplicates/{name}", grouped, steps.DropDuplicates(source))
+        return self._step(f"DropDuplicates/{name}", grouped, check_steps.DropDuplicates(source))
 
     def _interactions(self, item_rows: beam.PCollection | None) -> beam.PCollection:
         source = self._plan.interactions
-        check = steps.CheckInteractions(source, self._plan.config.filters.minimum_label)
+        check = check_steps.CheckInteractions(source, self._plan.config.filters.minimum_label)
         known = []
         if item_rows:
             ids = item_rows | "Ids/items" >> beam.Map(lambda row: pack([name for name, _ in unpack(row[1])]))
