@@ -37,6 +37,7 @@ setup(
         "aiohttp>=3.10,<4",
         "apache-beam[tfrecord]>=2.77,<3",
         "fasteners>=0.19",
+        "google-crc32c>=1.5",
         "grpcio>=1.70",
         "grpcio-health-checking>=1.70",
         "grpcio-reflection>=1.70",
@@ -60,6 +61,7 @@ setup(
         "tensorflow-serving-api==2.20.*",
         "tensorflow-text==2.20.*",
         "tf-keras==2.20.*",
+        "tokenizers>=0.21",
         "transformers>=4.53,<4.54",  # the last that loads a TF BERT from safetensors without torch
         "typer>=0.12",
     ],

@@ -1,7 +1,6 @@
 """Interactions on their way through Beam: columns of many rows at a time, packed into bytes.
 
-One element a row would cost Beam more than the work itself, and its local runner keeps what it groups
-in memory, so elements are packed batches.
+One element a row would cost Beam more than the work itself, so elements are packed batches.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import gc
 import pickle
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -36,8 +35,7 @@ def unpack(data: bytes) -> Any:
 def without_cycle_search() -> Iterator[None]:
     """Keeps Python from looking for cycles while a block of rows, which are many objects, is made.
 
-    There are none among them, but the search goes through TensorFlow's million objects as well, again and
-    again: half of the time that checking took.
+    There are none among them, but the search goes through all that was imported as well, again and again.
     """
     if not gc.isenabled():
         yield
@@ -86,7 +84,19 @@ class InteractionBatch:
     @classmethod
     def of(cls, rows: list[tuple[str, str, int, float, tuple[str, ...], int]]) -> InteractionBatch:
         """Turns rows (user, item, time, label, texts, place) into columns."""
-        users, items, times, labels, texts, places = zip(*rows, strict=True) if rows else ((),) * 6
+        return cls.of_columns(*zip(*rows, strict=True)) if rows else cls.of_columns(*((),) * 6)
+
+    @classmethod
+    def of_columns(
+        cls,
+        users: Sequence[str],
+        items: Sequence[str],
+        times: Sequence[int],
+        labels: Sequence[float],
+        texts: Sequence[tuple[str, ...]],
+        places: Sequence[int],
+    ) -> InteractionBatch:
+        """Makes a batch of columns in plain Python."""
         return cls(
             Ids.of(users),
             Ids.of(items),

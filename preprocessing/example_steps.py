@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import apache_beam as beam
 
 from preprocessing.batches import pack, unpack
+from preprocessing.check_steps import count
 from preprocessing.config import KNOWLEDGE, Column, Entities, in_text
 from preprocessing.entities import EntityEncoder, Row, Vocabularies, count_filled
 from preprocessing.histories import Histories, Index, held_out_examples, train_examples
@@ -16,9 +17,9 @@ from preprocessing.knowledge import knowledge_cell
 from preprocessing.plan import Plan
 from preprocessing.reviews import merge_reviews, review_cells
 from preprocessing.schema import Part
-from preprocessing.schema.examples import serialize
+from preprocessing.schema.serialized import serialize
+from preprocessing.shuffle import Shuffle
 from preprocessing.split import TEST, VALIDATION
-from preprocessing.steps import count
 from preprocessing.text import Tokenizer
 from preprocessing.write import shard_of, write_shard
 
@@ -39,14 +40,15 @@ def _sharded(
 class InteractionExamples(beam.DoFn):
     """Turns histories into the Examples of train, validation and test: (file, packed Examples)."""
 
-    def __init__(self, window: int, shards: int, has_label: bool, has_time: bool):
+    def __init__(self, window: int, shards: int, has_label: bool, has_time: bool, shuffle: Shuffle):
+        self._shuffle = shuffle
         self._window = window
         self._shards = shards
         self._columns = {"has_label": has_label, "has_time": has_time}
 
     def process(self, group: tuple[int, bytes], items: Index, users: Index) -> Iterator[tuple[str, bytes]]:
         """Yields each file's Examples."""
-        histories: Histories = unpack(group[1])
+        histories: Histories = unpack(self._shuffle.get(group[1]))
         train = train_examples(histories, items, users, self._window, **self._columns)
         yield from _sharded("train", self._shards, train)
         parts: tuple[tuple[Part, int], ...] = (("validation", VALIDATION), ("test", TEST))

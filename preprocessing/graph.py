@@ -10,8 +10,9 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import AsIter, AsSingleton
 
-from preprocessing import example_steps, steps
+from preprocessing import check_steps, example_steps, steps
 from preprocessing.batches import pack, unpack
+from preprocessing.check_steps import COUNTS, REJECTED
 from preprocessing.config import KNOWLEDGE, Entities, Knowledge, Temporal
 from preprocessing.entities import (
     count_values,
@@ -27,9 +28,10 @@ from preprocessing.knowledge import count_neighbours, entities_are_items, entiti
 from preprocessing.knowledge_steps import CheckLinks, CheckTriples
 from preprocessing.plan import Plan
 from preprocessing.schema import PARTS
+from preprocessing.shuffle import Shuffle
 from preprocessing.sources import Source
 from preprocessing.split import temporal_cuts
-from preprocessing.steps import COUNTS, FACTS, ITEM_REVIEWS, ITEMS, REJECTED, USER_REVIEWS, USERS
+from preprocessing.steps import FACTS, ITEM_REVIEWS, ITEMS, USER_REVIEWS, USERS
 from preprocessing.write import shard_names, write_quarantine, write_summary, write_text
 
 
@@ -38,29 +40,32 @@ class Graph:
 
     Args:
       root: the folder that the files are written to, any path that Beam writes.
+      shuffle: how what is grouped comes from one step to the next.
     """
 
-    def __init__(self, pipeline: beam.Pipeline, plan: Plan, root: str):
+    def __init__(self, pipeline: beam.Pipeline, plan: Plan, root: str, shuffle: Shuffle):
         self._pipeline = pipeline
         self._plan = plan
         self._root = root
+        self._shuffle = shuffle
         self._counts: list[beam.PCollection] = []
         self._rejected: list[beam.PCollection] = []
 
     def lay(self) -> None:
         """Lays all steps, from the tables to the summary."""
-        plan = self._plan
+        plan, shuffle = self._plan, self._shuffle
         item_rows = self._entities(plan.items) if plan.items else None
         user_rows = self._entities(plan.users) if plan.users else None
         batches = self._interactions(item_rows)
         if plan.config.filters.k_core:
             core = AsSingleton(self._k_core(batches, plan.config.filters.k_core))
-            batches = self._step("KeepCoreInteractions", batches, steps.KeepCoreInteractions(), core)
-            item_rows = item_rows and self._step(
-                "KeepCoreItems", item_rows, steps.KeepCoreEntities("items"), core
+            keyed = batches | "KeyBatches" >> beam.Map(lambda data: (0, data))
+            batches = self._waiting("KeepCoreInteractions", keyed, steps.KeepCoreInteractions(shuffle), core)
+            item_rows = item_rows and self._waiting(
+                "KeepCoreItems", item_rows, steps.KeepCoreEntities("items", shuffle), core
             )
-            user_rows = user_rows and self._step(
-                "KeepCoreUsers", user_rows, steps.KeepCoreEntities("users"), core
+            user_rows = user_rows and self._waiting(
+                "KeepCoreUsers", user_rows, steps.KeepCoreEntities("users", shuffle), core
             )
         histories = self._histories(batches)
         items = self._index("items", histories[ITEMS], item_rows)
@@ -100,6 +105,16 @@ class Graph:
         self._rejected.append(outputs[REJECTED])
         return outputs.main
 
+    def _waiting(
+        self, label: str, pairs: beam.PCollection, step: beam.DoFn, *sides: beam.PCollection
+    ) -> beam.PCollection:
+        """Adds a step with a side input that comes of the pairs (key, bytes) themselves.
+
+        The pairs wait for it as pieces, and the step itself gets their bytes: Beam would fuse one before it
+        with what makes the pieces.
+        """
+        return self._step(label, self._shuffle.put(f"Put/{label}", pairs), step, *sides)
+
     def _gather(
         self, label: str, function: Callable[..., Any], *inputs: beam.PCollection
     ) -> beam.PCollection:
@@ -110,24 +125,37 @@ class Graph:
             | label >> beam.Map(lambda _, *elements: function(*elements), *map(AsIter, inputs))
         )
 
+    def _grouped(self, label: str, pairs: beam.PCollection) -> beam.PCollection:
+        """Groups pairs (key, bytes) by key."""
+        grouped = self._shuffle.put(f"Put/{label}", pairs) | label >> beam.GroupByKey()
+        return grouped | f"Get/{label}" >> beam.Map(self._shuffle.get_all)
+
     def _blocks(self, source: Source) -> beam.PCollection:
         files = self._pipeline | f"Files/{source.name}" >> beam.Create(range(len(source.files)))
-        blocks = self._step(f"Divide/{source.name}", files, steps.FindBlocks(source))
+        blocks = self._step(f"Divide/{source.name}", files, check_steps.FindBlocks(source))
         # One file is divided by one worker; from here on its blocks are shared.
-        return blocks | f"Share/{source.name}" >> beam.Reshuffle()
+        get = self._shuffle.get
+        return (
+            self._shuffle.put(f"Put/{source.name}", blocks)
+            | f"Share/{source.name}" >> beam.Reshuffle()
+            | f"Get/{source.name}" >> beam.MapTuple(lambda file_number, piece: (file_number, get(piece)))
+        )
 
     def _entities(self, source: Source) -> beam.PCollection:
         name = source.name
         rows = self._step(
-            f"Check/{name}", self._blocks(source), steps.CheckEntities(source, self._plan.partitions)
+            f"Check/{name}", self._blocks(source), check_steps.CheckEntities(source, self._plan.partitions)
         )
-        grouped = rows | f"GroupById/{name}" >> beam.GroupByKey()
-        return self._step(f"DropDuplicates/{name}", grouped, steps.DropDuplicates(source))
+        grouped = self._grouped(f"GroupById/{name}", rows)
+        return self._step(f"DropDuplicates/{name}", grouped, check_steps.DropDuplicates(source))
 
     def _interactions(self, item_rows: beam.PCollection | None) -> beam.PCollection:
         source = self._plan.interactions
-        check = steps.CheckInteractions(source, self._plan.config.filters.minimum_label)
-        known = [AsSingleton(self._gather("KnownItems", _ids_of, item_rows))] if item_rows else []
+        check = check_steps.CheckInteractions(source, self._plan.config.filters.minimum_label)
+        known = []
+        if item_rows:
+            ids = item_rows | "Ids/items" >> beam.Map(lambda row: pack([name for name, _ in unpack(row[1])]))
+            known = [AsSingleton(self._gather("KnownItems", _ids_of, ids))]
         return self._step("Check/interactions", self._blocks(source), check, *known)
 
     def _neighbours(self, knowledge: Knowledge, triples: Source, items: beam.PCollection) -> beam.PCollection:
@@ -135,7 +163,7 @@ class Graph:
         check = CheckTriples(triples, self._plan.partitions, knowledge.separator)
         entities = AsSingleton(self._item_entities(items))
         found = self._step("Check/triples", self._blocks(triples), check, entities)
-        grouped = found | "GroupNeighbours" >> beam.GroupByKey()
+        grouped = self._grouped("GroupNeighbours", found)
         return grouped | "MergeNeighbours" >> beam.Map(lambda group: (group[0], merge_neighbours(group[1])))
 
     def _item_entities(self, items: beam.PCollection) -> beam.PCollection:
@@ -156,15 +184,11 @@ class Graph:
         if isinstance(split, Temporal):
             times = batches | "CountTimes" >> beam.Map(steps.counted_times)
             cuts = [AsSingleton(self._gather("Cuts", lambda chunks: _cuts_of(chunks, split), times))]
-        outputs = (
-            batches
-            | "PartitionByUser" >> beam.FlatMap(steps.partitioned, partitions)
-            | "GroupByUser" >> beam.GroupByKey()
-            | "BuildHistories"
-            >> beam.ParDo(steps.BuildHistories(split, reviews, partitions), *cuts).with_outputs(
-                COUNTS, ITEMS, USERS, FACTS, ITEM_REVIEWS, USER_REVIEWS, main="histories"
-            )
-        )
+        outputs = self._grouped(
+            "GroupByUser", batches | "PartitionByUser" >> beam.FlatMap(steps.partitioned, partitions)
+        ) | "BuildHistories" >> beam.ParDo(
+            steps.BuildHistories(split, reviews, partitions), *cuts
+        ).with_outputs(COUNTS, ITEMS, USERS, FACTS, ITEM_REVIEWS, USER_REVIEWS, main="histories")
         self._counts.append(outputs[COUNTS])
         return outputs
 
@@ -204,9 +228,9 @@ class Graph:
     ) -> beam.PCollection:
         plan = self._plan
         step = example_steps.InteractionExamples(
-            plan.config.window, plan.shards, plan.label is not None, plan.has_time
+            plan.config.window, plan.shards, plan.label is not None, plan.has_time, self._shuffle
         )
-        return self._step("InteractionExamples", histories, step, AsSingleton(items), AsSingleton(users))
+        return self._waiting("InteractionExamples", histories, step, AsSingleton(items), AsSingleton(users))
 
     def _joined(
         self,
@@ -216,18 +240,29 @@ class Graph:
         *sides: beam.PCollection,
     ) -> beam.PCollection:
         """Joins by partition whatever inputs there are, and adds a step with its side inputs."""
-        there = {name: rows for name, rows in inputs.items() if rows is not None}
-        joined = there | f"Join/{label}" >> beam.CoGroupByKey(pipeline=self._pipeline)
+        there = {
+            name: self._shuffle.put(f"Put/{label}/{name}", rows)
+            for name, rows in inputs.items()
+            if rows is not None
+        }
+        get_all = self._shuffle.get_all
+        joined = (
+            there
+            | f"Join/{label}" >> beam.CoGroupByKey(pipeline=self._pipeline)
+            | f"Get/{label}" >> beam.MapTuple(lambda key, found: (key, dict(map(get_all, found.items()))))
+        )
         return self._step(label, joined, step, *map(AsSingleton, sides))
 
     def _written(self, examples: list[beam.PCollection]) -> beam.PCollection:
         # Every file is there, even one without Examples.
         names = [name for files in shard_names(self._plan.shards).values() for name in files]
         empty = self._pipeline | "EveryShard" >> beam.Create([(name, pack([])) for name in names])
+        put = self._shuffle.put
         return (
-            [*examples, empty]
+            [put(f"Put/Examples/{number}", each) for number, each in enumerate([*examples, empty])]
             | "Examples" >> beam.Flatten()
             | "GroupByShard" >> beam.GroupByKey()
+            | "Get/GroupByShard" >> beam.Map(self._shuffle.get_all)
             | "WriteShard" >> beam.ParDo(example_steps.WriteShard(self._root))
         )
 
@@ -252,8 +287,8 @@ def _write_vocabularies(root: str, name: str, vocabularies: Mapping[str, Mapping
         write_text(root, vocabulary_file(name, column), values)
 
 
-def _ids_of(chunks: Iterable[tuple[int, bytes]]) -> dict[str, None]:
-    return {name: None for _, chunk in chunks for name, _ in unpack(chunk)}
+def _ids_of(chunks: Iterable[bytes]) -> dict[str, None]:
+    return {name: None for chunk in chunks for name in unpack(chunk)}
 
 
 def _rows_of_index(index: Mapping[str, Any], partitions: int) -> Iterator[tuple[int, bytes]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,15 +14,11 @@ from preprocessing.rows import (
     FLOAT32_MAX,
     LAST_SECOND,
     WHITESPACE,
-    RowError,
     id_cell,
     label_cell,
     review_cell,
     time_cell,
 )
-
-CHUNK_ROWS = 128
-"""So many rows are checked at a time: few, since one that is odd has all of them checked one by one."""
 
 
 class Interaction(NamedTuple):
@@ -32,6 +29,26 @@ class Interaction(NamedTuple):
     time: int
     label: float
     texts: tuple[str, ...]
+
+
+class InteractionColumns(NamedTuple):
+    """Checked rows of the interactions, column by column; the columns hold what an `Interaction` does."""
+
+    users: Sequence[str]
+    items: Sequence[str]
+    times: Sequence[int]
+    labels: Sequence[float]
+    texts: Sequence[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Interaction]) -> InteractionColumns:
+        """Turns rows into columns."""
+        return cls(*(list(column) for column in zip(*rows, strict=True))) if rows else cls(*([],) * 5)
+
+    def at(self, stays: Sequence[bool]) -> InteractionColumns:
+        """Leaves out the rows that do not stay."""
+        kept: list[Any] = [list(compress(column, stays)) for column in self]
+        return InteractionColumns(*kept)
 
 
 class InteractionCheck:
@@ -45,7 +62,7 @@ class InteractionCheck:
         names = list(columns)
         kinds = {type(column): name for name, column in columns.items()}
         self._cells = [_one_by_one(name, column) for name, column in columns.items()]
-        self._plain = [_many(column) for column in columns.values()]
+        self._many = [_many(column) for column in columns.values()]
         self._user, self._item = names.index("user_id"), names.index("item_id")
         self._time, self._label = (
             names.index(kinds[kind]) if kind in kinds else None for kind in (TimeColumn, LabelColumn)
@@ -69,35 +86,22 @@ class InteractionCheck:
             tuple([values[place] for place in self._texts]),
         )
 
-    def rows(self, cells: Sequence[list[str]]) -> Iterator[Interaction | RowError]:
-        """Checks the cells of many interactions: gives of each what `__call__` gives or raises."""
-        for start in range(0, len(cells), CHUNK_ROWS):
-            chunk = cells[start : start + CHUNK_ROWS]
-            yield from self._plain_rows(chunk) or map(self._row, chunk)
-
-    def _row(self, cells: list[str]) -> Interaction | RowError:
-        try:
-            return self(cells)
-        except RowError as error:
-            return error
-
-    def _plain_rows(self, cells: Sequence[list[str]]) -> list[Interaction] | None:
-        """Checks rows column by column; None where one of them may be odd."""
+    def columns(self, cells: Sequence[Sequence[str]]) -> InteractionColumns | None:
+        """Checks the cells of many interactions, column by column; None where one of them may be odd."""
         columns: list[Any] = []
-        for read, column in zip(self._plain, zip(*cells, strict=True), strict=True):
+        for read, column in zip(self._many, cells, strict=True):
             columns.append(read(column))
             if columns[-1] is None:
                 return None
-        nothing = [()] * len(cells)
-        return list(
-            map(
-                Interaction,
-                columns[self._user],
-                columns[self._item],
-                [0] * len(cells) if self._time is None else columns[self._time],
-                [0.0] * len(cells) if self._label is None else columns[self._label],
-                zip(*(columns[place] for place in self._texts), strict=True) if self._texts else nothing,
-            )
+        rows = len(cells[self._user])
+        return InteractionColumns(
+            columns[self._user],
+            columns[self._item],
+            [0] * rows if self._time is None else columns[self._time],
+            [0.0] * rows if self._label is None else columns[self._label],
+            list(zip(*(columns[place] for place in self._texts), strict=True))
+            if self._texts
+            else [()] * rows,
         )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from apache_beam.pvalue import TaggedOutput
 
 from preprocessing.batches import pack, partition_of
+from preprocessing.check_steps import REJECTED, CheckRows, count
 from preprocessing.histories import Index
 from preprocessing.knowledge import EntityItems, Neighbours, check_names, check_triple, facts_about_items
 from preprocessing.sources import Source
-from preprocessing.steps import REJECTED, CheckRows, count
 from preprocessing.write import Rejection
 
 

@@ -13,7 +13,7 @@ from preprocessing.dataflow import check_dataflow
 from preprocessing.entities import features_of, vocabulary_file
 from preprocessing.graph import Graph
 from preprocessing.plan import Plan, make_plan
-from preprocessing.runner import run_pipeline, shared_folder
+from preprocessing.runner import run_pipeline, shared_folder, shuffle_beside
 from preprocessing.schema import (
     RESERVED,
     SCHEMA_FILE,
@@ -72,8 +72,8 @@ def preprocess(
     refused = refused_file(output)
     with whole_folder(output, SCHEMA_FILE) as scratch:
         progress("reading, checking, splitting, tokenising")
-        with shared_folder(scratch, beam_options) as root:
-            run_pipeline(lambda pipeline: Graph(pipeline, plan, root).lay(), workers, beam_options)
+        with shared_folder(scratch, beam_options) as root, shuffle_beside(root) as shuffle:
+            run_pipeline(lambda pipeline: Graph(pipeline, plan, root, shuffle).lay(), workers, beam_options)
         progress("writing the statistics and the schema")
         summary = json.loads((scratch / SUMMARY_FILE).read_text(encoding="utf-8"))
         (scratch / SUMMARY_FILE).unlink()

@@ -47,7 +47,7 @@ def records_of(
     if table.resolved_format == "parquet":
         return _parquet_records(stream, columns)
     lines = range_lines(stream, part, table.encoding)
-    if table.resolved_format == "jsonl":
+    if table.resolved_format == "jsonl" or part.end is not None:  # a range with an end holds no quotes
         return (Record(*line) for line in filled(lines))
     if table.header is None and part == WHOLE:
         next(filled(lines))

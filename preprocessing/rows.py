@@ -6,6 +6,7 @@ import csv
 import html
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,7 +21,7 @@ from preprocessing.config import (
     TimeColumn,
     VectorColumn,
 )
-from preprocessing.records import Record, cell_splitter
+from preprocessing.records import Record, cell_splitter, delimiter_of
 from preprocessing.sources import Source, SourceFile
 
 WHITESPACE = " \t\n\v\f\r"
@@ -51,10 +52,11 @@ class RowReader:
     def __init__(self, source: Source, file: SourceFile):
         self._source = source
         self._width = len(file.header)
-        is_csv = source.table.resolved_format in ("csv", "tsv")
-        self._places = [file.header.index(name) for name in source.column_sources] if is_csv else []
+        self._is_csv = source.table.resolved_format in ("csv", "tsv")
+        self._places = [file.header.index(name) for name in source.column_sources] if self._is_csv else []
+        self._delimiter, self._quote = delimiter_of(source.table), source.table.quote
         self._split = cell_splitter(source.table)
-        self._cells = self._csv_cells if is_csv else self._json_cells
+        self._cells = self._csv_cells if self._is_csv else self._json_cells
 
     def cells(self, record: Record) -> list[str]:
         """Gives the raw cells of the columns that the config names.
@@ -65,6 +67,27 @@ class RowReader:
         if record.fault:
             raise RowError(record.fault, "encoding")
         return self._cells(record.raw)
+
+    def columns(self, records: Sequence[Record]) -> Sequence[Sequence[str]] | None:
+        """Gives the same cells of many records, column by column; None where one of them may be odd."""
+        raws = [record.raw for record in records]
+        if any([record.fault for record in records]):
+            return None
+        if not self._is_csv:
+            return self._json_columns(raws)
+        if self._quote is not None and any([self._quote in raw for raw in raws]):
+            return None
+        rows = [raw.split(self._delimiter) for raw in raws]
+        if {*map(len, rows)} != {self._width}:
+            return None
+        columns = list(zip(*rows, strict=True))
+        return [columns[place] for place in self._places]
+
+    def _json_columns(self, raws: Sequence[str]) -> Sequence[Sequence[str]] | None:
+        try:
+            return list(zip(*map(self._json_cells, raws), strict=True))
+        except RowError:
+            return None
 
     def _csv_cells(self, raw: str) -> list[str]:
         try:

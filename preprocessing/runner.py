@@ -23,6 +23,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from preprocessing.errors import PipelineError, WorkerLostError
 from preprocessing.schema import InputError
+from preprocessing.shuffle import FileShuffle, RunnerShuffle, Shuffle
 
 
 def _names_runner(beam_options: Sequence[str]) -> bool:
@@ -60,6 +61,24 @@ def shared_folder(scratch: Path, beam_options: Sequence[str]) -> Iterator[str]:
                 shutil.copyfileobj(source, target)
     finally:
         FileSystems.delete([folder])
+
+
+@contextmanager
+def shuffle_beside(root: str) -> Iterator[Shuffle]:
+    """Gives the shuffle of a run whose files are written to `root`.
+
+    It goes through files if `root` is a path on this machine, which all workers then reach, and through the
+    runner if it is in a bucket. The files are deleted in the end.
+    """
+    if FileSystems.get_scheme(root) is not None:
+        yield RunnerShuffle()
+        return
+    folder = Path(root, "shuffle").resolve()
+    folder.mkdir()
+    try:
+        yield FileShuffle(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_pipeline(lay: Callable[[beam.Pipeline], None], workers: int, beam_options: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The Beam DoFns: each unpacks batches, lets the plain functions work, and packs what comes out."""
+"""The Beam DoFns between checked rows and histories: each unpacks, lets plain functions work, and packs."""
 
 from __future__ import annotations
 
@@ -11,215 +11,31 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import TaggedOutput
 
-from preprocessing.batches import (
-    InteractionBatch,
-    pack,
-    partition_of,
-    place_of,
-    unpack,
-    without_cycle_search,
-)
+from preprocessing.batches import InteractionBatch, pack, partition_of, unpack
+from preprocessing.check_steps import count
 from preprocessing.config import LeaveLast, Random, Temporal
 from preprocessing.entities import Row
 from preprocessing.filters import among, hash_ids
 from preprocessing.histories import build_histories, facts_of
 from preprocessing.ids import Ids
-from preprocessing.interactions import InteractionCheck
-from preprocessing.ranges import Range
-from preprocessing.records import Record
 from preprocessing.reviews import training_reviews
-from preprocessing.rows import RowError, RowReader, check_entity
-from preprocessing.sources import Source, SourceFile, find_ranges, read_records
-from preprocessing.write import Rejection
+from preprocessing.shuffle import Shuffle
 
-BLOCK_ROWS = 4096
-BLOCK_CHARACTERS = 2**20
-"""A block of raw rows that are no range of a file ends at whichever comes first."""
-
-COUNTS, REJECTED, FACTS, ITEMS, USERS = "counts", "rejected", "facts", "items", "users"
+FACTS, ITEMS, USERS = "facts", "items", "users"
 ITEM_REVIEWS, USER_REVIEWS = "item_reviews", "user_reviews"
 """Side outputs."""
-
-UNKNOWN_ITEM = "item_id is not in the items table"
-
-
-def count(table: str, what: str, name: str, rows: int) -> TaggedOutput:
-    """Reports rows of a table: (table, read | kept | filtered, by which rule, how many)."""
-    return TaggedOutput(COUNTS, (table, what, name, rows))
-
-
-class FindBlocks(beam.DoFn):
-    """Divides the file of a number into blocks: (file number, packed range or packed records)."""
-
-    def __init__(self, source: Source):
-        self._source = source
-
-    def process(self, file_number: int) -> Iterator[Any]:
-        """Yields ranges, which are read where they are checked.
-
-        What cannot be divided further is read here, by one worker; no more than a block of it is held.
-        """
-        file = self._source.files[file_number]
-        for part in find_ranges(self._source, file):
-            if part.end is not None:
-                yield file_number, pack(part)
-            else:
-                for block in _blocks(read_records(self._source, file, part)):
-                    yield file_number, pack(block)
-        yield count(self._source.name, "read", "", 0)  # so that a file without rows is counted as well
-
-
-def _blocks(records: Iterable[Record]) -> Iterator[list[Record]]:
-    block: list[Record] = []
-    characters = 0
-    for record in records:
-        block.append(record)
-        characters += len(record.raw)
-        if len(block) == BLOCK_ROWS or characters >= BLOCK_CHARACTERS:
-            yield block
-            block, characters = [], 0
-    if block:
-        yield block
-
-
-class CheckRows(beam.DoFn):
-    """Checks a block's rows one by one and sends those that are rejected aside."""
-
-    def __init__(self, source: Source):
-        self._source = source
-
-    def _records(self, block: tuple[int, bytes]) -> list[Record]:
-        found = unpack(block[1])
-        if isinstance(found, Range):
-            return list(read_records(self._source, self._source.files[block[0]], found))
-        records: list[Record] = found
-        return records
-
-    def _read(self, records: list[Record]) -> TaggedOutput:
-        return count(self._source.name, "read", "", len(records))
-
-    def _checked(
-        self, file_number: int, records: list[Record], rejections: list[Rejection], check: Any
-    ) -> Iterator[tuple[Record, Any]]:
-        file = self._source.files[file_number]
-        reader = RowReader(self._source, file)
-        for record in records:
-            try:
-                yield record, check(reader.cells(record))
-            except RowError as error:
-                rejections.append(rejection(self._source, file, record.line, record.raw, error))
-
-
-def rejection(source: Source, file: SourceFile, line: int, raw: str, error: RowError) -> Rejection:
-    """Writes down why a row is rejected."""
-    return Rejection(source.name, file.number, line, file.name, error.reason, error.kind, raw)
-
-
-class CheckInteractions(CheckRows):
-    """Turns blocks of raw interactions into packed batches."""
-
-    def __init__(self, source: Source, minimum_label: float | None):
-        super().__init__(source)
-        self._minimum_label = minimum_label
-
-    def setup(self) -> None:
-        """Makes the check once for all blocks."""
-        self._check = InteractionCheck(self._source.columns)
-
-    def process(
-        self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None = None
-    ) -> Iterator[Any]:
-        """Yields one batch a block; `known_items` are the ids of the items table, if there is one."""
-        with without_cycle_search():
-            batch, rejections, low, read = self._checked_batch(block, known_items)
-        yield count(self._source.name, "read", "", read)
-        yield batch
-        if rejections:
-            yield TaggedOutput(REJECTED, pack(rejections))
-        if low:
-            yield count(self._source.name, "filtered", "minimum_label", low)
-
-    def _checked_batch(
-        self, block: tuple[int, bytes], known_items: Mapping[str, Any] | None
-    ) -> tuple[bytes, list[Rejection], int, int]:
-        """Gives the packed batch, the rejected rows, how many labels were too low and rows were read."""
-        records = self._records(block)
-        rejections: list[Rejection] = []
-        split = list(self._checked(block[0], records, rejections, lambda cells: cells))
-        checked = self._check.rows([cells for _, cells in split])
-        file, rows, low = self._source.files[block[0]], [], 0
-        for (record, _), row in zip(split, checked, strict=True):
-            if not isinstance(row, RowError) and known_items is not None and row.item not in known_items:
-                row = RowError(f"item_id {row.item!r} is not in the items table", UNKNOWN_ITEM)
-            if isinstance(row, RowError):
-                rejections.append(rejection(self._source, file, record.line, record.raw, row))
-            elif self._minimum_label is not None and row.label < self._minimum_label:
-                low += 1
-            else:
-                rows.append((*row, place_of(block[0], record.line)))
-        return InteractionBatch.of(rows).packed(), rejections, low, len(records)
-
-
-class CheckEntities(CheckRows):
-    """Turns blocks of raw items or users into (partition, packed rows with their places)."""
-
-    def __init__(self, source: Source, partitions: int):
-        super().__init__(source)
-        self._partitions = partitions
-        self._id_place = list(source.columns).index(f"{source.name.removesuffix('s')}_id")
-
-    def process(self, block: tuple[int, bytes]) -> Iterator[Any]:
-        """Yields each partition's rows: (id, file number, line, cells, raw row)."""
-        records = self._records(block)
-        yield self._read(records)
-        rejections: list[Rejection] = []
-        partitions = defaultdict(list)
-        for record, cells in self._checked(
-            block[0], records, rejections, lambda cells: check_entity(self._source, cells)
-        ):
-            name = cells[self._id_place]
-            partitions[partition_of(name, self._partitions)].append(
-                (name, block[0], record.line, cells, record.raw)
-            )
-        for partition, rows in partitions.items():
-            yield partition, pack(rows)
-        if rejections:
-            yield TaggedOutput(REJECTED, pack(rejections))
-
-
-class DropDuplicates(beam.DoFn):
-    """Keeps the first row of each id, gives (partition, packed rows) sorted by id."""
-
-    def __init__(self, source: Source):
-        self._source = source
-
-    def process(self, group: tuple[int, Iterable[bytes]]) -> Iterator[Any]:
-        """Sends every further row of an id to quarantine, with the place of the first."""
-        partition, chunks = group
-        firsts: dict[str, tuple[int, int]] = {}
-        kept: list[Row] = []
-        rejections = []
-        for name, number, line, cells, raw in sorted(row for chunk in chunks for row in unpack(chunk)):
-            if name not in firsts:
-                firsts[name] = number, line
-                kept.append((name, cells))
-            else:
-                first_number, first_line = firsts[name]
-                place = f"{self._source.files[first_number].name}:{first_line}"
-                error = RowError(f"duplicate of {place}", "duplicate")
-                rejections.append(rejection(self._source, self._source.files[number], line, raw, error))
-        yield partition, pack(kept)
-        if rejections:
-            yield TaggedOutput(REJECTED, pack(rejections))
 
 
 class KeepCoreInteractions(beam.DoFn):
     """Leaves out the interactions of users and items outside the k-core."""
 
-    def process(self, data: bytes, core: tuple[bytes, bytes]) -> Iterator[Any]:
+    def __init__(self, shuffle: Shuffle):
+        self._shuffle = shuffle
+
+    def process(self, keyed: tuple[int, bytes], core: tuple[bytes, bytes]) -> Iterator[Any]:
         """Yields the batch without them."""
         users, items = map(unpack, core)
-        batch = InteractionBatch.unpacked(data)
+        batch = InteractionBatch.unpacked(self._shuffle.get(keyed[1]))
         stays = _among(batch.users, users) & _among(batch.items, items)
         yield batch.at(stays).packed()
         yield count("interactions", "filtered", "k_core", int((~stays).sum()))
@@ -236,12 +52,13 @@ def _among(ids: Ids, kept: np.ndarray) -> np.ndarray:
 class KeepCoreEntities(beam.DoFn):
     """Leaves out the rows of a table of items or users that are outside the k-core."""
 
-    def __init__(self, table: str):
+    def __init__(self, table: str, shuffle: Shuffle):
         self._table = table
+        self._shuffle = shuffle
 
     def process(self, group: tuple[int, bytes], core: tuple[bytes, bytes]) -> Iterator[Any]:
         """Yields the partition's rows without them."""
-        rows: list[Row] = unpack(group[1])
+        rows: list[Row] = unpack(self._shuffle.get(group[1]))
         stays = among(hash_ids(name for name, _ in rows), unpack(core[("users", "items").index(self._table)]))
         yield group[0], pack([row for row, stay in zip(rows, stays, strict=True) if stay])
         yield count(self._table, "filtered", "k_core", int((~stays).sum()))

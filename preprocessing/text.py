@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokenizers import BertWordPieceTokenizer
+
 from preprocessing.assets import resolve_path
 from preprocessing.config import Column, LanguageModelSource, MultiColumn, ReviewColumn, in_text
 from preprocessing.hub import HUB, fetch_from_hub
@@ -123,26 +125,10 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary: Sequence[str], lower_case: bool, max_tokens: int):
-        import tempfile
-
-        from transformers import BertTokenizerFast
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "vocab.txt"
-            path.write_bytes("".join(f"{token}\n" for token in vocabulary).encode("utf-8"))
-            self._tokenizer = BertTokenizerFast(str(path), do_lower_case=lower_case)
-        self._max_tokens = max_tokens
+        numbers = {token: number for number, token in enumerate(vocabulary)}
+        self._tokenizer = BertWordPieceTokenizer(numbers, lowercase=lower_case)
+        self._tokenizer.enable_truncation(max_tokens)
 
     def __call__(self, texts: list[str]) -> list[list[int]]:
         """Gives the token ids of each text, at most `max_tokens` of them."""
-        if not texts:
-            return []
-        encoded = self._tokenizer(
-            texts,
-            truncation=True,
-            max_length=self._max_tokens,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
-        ids: list[list[int]] = encoded["input_ids"]
-        return ids
+        return [encoded.ids for encoded in self._tokenizer.encode_batch(texts)]

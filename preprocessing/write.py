@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from preprocessing.schema import PARTS, RESERVED, Part
+from preprocessing.tfrecords import framed
 
 QUARANTINE_FILE = "quarantine-00000-of-00001.jsonl"
 SUMMARY_FILE = "summary.json"
@@ -48,9 +48,10 @@ def shard_of(part: Part, index: int, shards: int) -> str:
 def write_shard(root: str, name: str, examples: Iterable[tuple[int, int, bytes]]) -> int:
     """Writes one shard sorted by (index, start), and gives the number of its Examples."""
     ordered = sorted(examples)
-    with tf.io.TFRecordWriter(FileSystems.join(root, name)) as writer:
+    path = FileSystems.join(root, name)
+    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
         for _, _, example in ordered:
-            writer.write(example)
+            stream.write(framed(example))
     return len(ordered)
 
 

@@ -21,7 +21,7 @@ from benchmarks.preprocessed.tables import INTERACTIONS, ITEMS
 from preprocessing.config import LanguageModelSource
 from preprocessing.plan import SHARD_BYTES
 from preprocessing.schema import RESERVED, Part
-from preprocessing.schema.examples import serialize
+from preprocessing.schema.serialized import serialize
 from preprocessing.text import LanguageModelFolder, Tokenizer, find_language_model
 from preprocessing.write import QUARANTINE_FILE, shard_name
 

@@ -79,13 +79,15 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     FigureCanvasAgg(figure)
     names = [f"{row.name}, {row.rows:,}" for row in rows]
     panels = {
-        "interactions a second": [row.rows_a_second for row in rows],
-        "peak memory, GiB": [row.peak_bytes / 2**30 for row in rows],
+        "thousand interactions a second": ([row.rows_a_second / 1000 for row in rows], "{:.0f}"),
+        "peak memory, GiB": ([row.peak_bytes / 2**30 for row in rows], "{:.1f}"),
     }
     colours = [MODEL_COLOUR if row.name.startswith("Tandem") else PEER_COLOUR for row in rows]
-    for axes, (label, values) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
+    for axes, (label, (values, shown)) in zip(
+        figure.subplots(1, 2, sharey=True), panels.items(), strict=True
+    ):
         bars = axes.barh(names, values, color=colours)
-        axes.bar_label(bars, fmt="{:,.3g}", padding=3, fontsize=8)
+        axes.bar_label(bars, fmt=shown, padding=3, fontsize=8)
         axes.set_title(label, fontsize=10)
         axes.margins(x=0.2)
         axes.spines[["top", "right"]].set_visible(False)

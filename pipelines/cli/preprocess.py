@@ -42,7 +42,7 @@ def preprocess(
 
     console = Console(stderr=True)
     name, data = read_config(config)
-    with console.status("starting Apache Beam and TensorFlow") as status:
+    with console.status("starting Apache Beam") as status:
         from pipelines.statistics_table import show_statistics
         from preprocessing.pipeline import preprocess as run
 

@@ -3,6 +3,5 @@
     python -m preprocessing.cluster.server --host HOST --port 8099 --workers 4
     python -m preprocessing.cluster.pool --port 8100          (on each machine)
 
-It is for pipelines of Tandem's size in a network that is trusted: nothing is encrypted, and what is grouped
-is held in the job server's memory.
+It is for pipelines of Tandem's size in a network that is trusted: nothing is encrypted.
 """

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+import grpc
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_fn_api_pb2, beam_runner_api_pb2
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import ExternalWorkerHandler, WorkerHandler
@@ -17,6 +18,7 @@ CONNECT_SECONDS = 120.0
 
 LOST = "a worker process ended in the middle of its work; was it out of memory?"
 LATE = f"a worker process did not connect in {CONNECT_SECONDS:.0f} seconds"
+NEVER = "a worker process ended before it had connected"
 
 
 class PoolWorkerHandler(ExternalWorkerHandler):
@@ -50,9 +52,19 @@ class PoolWorkerHandler(ExternalWorkerHandler):
     def _watch(self) -> None:
         reader, began = self.control_conn._read_thread, time.monotonic()
         while not self._stopped.wait(LOOK_SECONDS):
-            if reader.ident is not None and not reader.is_alive():
+            if reader.ident is None:
+                self._look_for_unconnected(late=time.monotonic() - began > CONNECT_SECONDS)
+            elif not reader.is_alive():
                 self._fail(WorkerLostError(LOST))
-            elif reader.ident is None and time.monotonic() - began > CONNECT_SECONDS:
+
+    def _look_for_unconnected(self, late: bool) -> None:
+        try:
+            super().start_worker()  # which starts it once, and then tells how it is
+        except (RuntimeError, grpc.RpcError) as error:
+            reason = error.details() if isinstance(error, grpc.RpcError) else error
+            self._fail(WorkerLostError(f"{NEVER}: {reason}"))
+        else:
+            if late:
                 self._fail(WorkerLostError(LATE))
 
     def _fail(self, error: WorkerLostError) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
-import threading
 from functools import partial
 from typing import Any
 
@@ -14,6 +12,7 @@ from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.local_job_service import BeamJob, LocalJobServicer
 
+from preprocessing.cluster.ending import run_until_ended
 from preprocessing.cluster.handler import LOST, use_pools
 from preprocessing.errors import WorkerLostError
 
@@ -65,11 +64,7 @@ def main() -> None:
     arguments = parser.parse_args()
     use_pools()
     server = JobServer(arguments.host, arguments.workers)
-    ended = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: ended.set())
-    print(f"job server on port {server.start_grpc_server(arguments.port)}", flush=True)
-    ended.wait()
+    run_until_ended(f"job server on port {server.start_grpc_server(arguments.port)}")
     server.stop(0)
 
 

@@ -14,36 +14,13 @@ table has no time column.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from preprocessing.schema.schema import Entity, Part, Schema
-
-Values = Sequence[int] | Sequence[float] | Sequence[bytes]
-
-
-def serialize(features: Mapping[str, Values]) -> bytes:
-    """Serialises named lists of ints, floats or bytes into the same bytes every time.
-
-    Protobuf maps have no fixed order, so each feature is put in by name order and the message is
-    serialised deterministically.
-    """
-    example = tf.train.Example()
-    for name in sorted(features):
-        values = features[name]
-        feature = example.features.feature[name]
-        if not values:
-            continue
-        if isinstance(values[0], bytes):
-            feature.bytes_list.value.extend(values)
-        elif isinstance(values[0], float):
-            feature.float_list.value.extend(values)
-        else:
-            feature.int64_list.value.extend(values)
-    return example.SerializeToString(deterministic=True)
 
 
 def _entity_features(entity: Entity) -> dict[str, Any]:

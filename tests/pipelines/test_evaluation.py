@@ -37,7 +37,7 @@ from pipelines.evaluation.report import Report
 from pipelines.evaluation.requests import Requests
 from pipelines.evaluation.slices import ALL
 from preprocessing.schema import RESERVED, Entity, InputError, Label, Schema, write_vocabulary
-from preprocessing.schema.examples import serialize
+from preprocessing.schema.serialized import serialize
 
 ITEMS = ["apple", "bean", "corn", "date", "elder", "größe"]  # indices 2 to 7
 USERS = ["ann", "bob", "cat"]  # indices 2 to 4

@@ -14,6 +14,7 @@ from preprocessing.config import DataConfig
 from preprocessing.dataflow import check_dataflow
 from preprocessing.graph import Graph
 from preprocessing.plan import make_plan
+from preprocessing.runner import shuffle_beside
 from preprocessing.schema import InputError, parse
 
 GOOD = (
@@ -94,7 +95,9 @@ def test_dataflow_translates_the_whole_graph(project: Any) -> None:
     items = {"path": "items.csv", "columns": {"item_id": {"kind": "id"}, "title": {"kind": "text"}}}
     data = project.config(items=items, split={"kind": "temporal"}, filters={"k_core": 2})
     pipeline = beam.Pipeline(options=PipelineOptions([*GOOD, "--dry_run=True"]))
-    Graph(pipeline, make_plan(data, project.folder), "gs://my-bucket/temp/examples").lay()
+    root = "gs://my-bucket/temp/examples"
+    with shuffle_beside(root) as shuffle:
+        Graph(pipeline, make_plan(data, project.folder), root, shuffle).lay()
     pipeline.run()
     components = pipeline.runner.proto_pipeline.components
     steps = {transform.unique_name.split("/")[0] for transform in components.transforms.values()}

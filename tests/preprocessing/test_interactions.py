@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.config import Interactions
-from preprocessing.interactions import InteractionCheck
+from preprocessing.interactions import InteractionCheck, InteractionColumns
 from preprocessing.rows import RowError
 from preprocessing.schema import parse
 
@@ -41,21 +41,29 @@ def one_by_one(check: InteractionCheck, rows: list[list[str]]) -> list[Any]:
 
 
 def many(check: InteractionCheck, rows: list[list[str]]) -> list[Any]:
-    return [(row.reason, row.kind) if isinstance(row, RowError) else row for row in check.rows(rows)]
+    """Checks rows together; one by one if they are odd."""
+    columns = check.columns(list(zip(*rows, strict=True)))
+    return one_by_one(check, rows) if columns is None else list(zip(*columns, strict=True))
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "iso"])
-@given(st.lists(st.tuples(NUMBERS, IDS, NUMBERS, IDS, st.sampled_from(["", " good ", "a\nb"])), max_size=6))
+@given(
+    st.lists(
+        st.tuples(NUMBERS, IDS, NUMBERS, IDS, st.sampled_from(["", " good ", "a\nb"])), min_size=1, max_size=6
+    )
+)
 def test_the_same_as_one_by_one(unit: str, rows: list[tuple[str, ...]]) -> None:
     check, cells = check_of(unit), [list(row) for row in rows]
     assert many(check, cells) == one_by_one(check, cells)
 
 
-def test_one_odd_row_among_many() -> None:
+def test_plain_rows_are_checked_together_and_odd_ones_are_not() -> None:
     rows = [[f"{row % 5}", f"u{row}", f"{row}.5", f"i{row}", "text"] for row in range(1000)]
-    rows[300][0] = "?"
     check = check_of()
-    found = many(check, rows)
-    assert found == one_by_one(check, rows)
-    assert found[300] == ("rating: '?' is not a number", "rating: not a number")
-    assert found[301] == ("u301", "i301", 301500, 1.0, ("text",))
+    columns = check.columns(list(zip(*rows, strict=True)))
+    assert columns is not None
+    assert [column[301] for column in columns] == ["u301", "i301", 301500, 1.0, ("text",)]
+    assert InteractionColumns.of([check(row) for row in rows]) == columns
+    rows[300][0] = "?"
+    assert check.columns(list(zip(*rows, strict=True))) is None
+    assert one_by_one(check, rows)[300] == ("rating: '?' is not a number", "rating: not a number")

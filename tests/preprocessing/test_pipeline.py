@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from preprocessing import plan
 from preprocessing.schema import InputError
+from preprocessing.shuffle import RunnerShuffle
 
 INTERACTIONS = """user_id,item_id,rating,time
 u1,a,5,10
@@ -333,7 +335,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_bytes_do_not_depend_on_the_workers(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bytes_depend_on_no_workers_or_shuffle(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(1)
     for number in range(3):
         rows = "".join(
@@ -360,6 +362,9 @@ def test_the_bytes_do_not_depend_on_the_workers(project: Any, monkeypatch: pytes
     shared = contents(project.preprocess(interactions, workers=2, **data).folder)
     assert alone.keys() == shared.keys()
     assert [name for name in alone if alone[name] != shared[name]] == []
+    monkeypatch.setattr("preprocessing.pipeline.shuffle_beside", lambda _: nullcontext(RunnerShuffle()))
+    without_files = contents(project.preprocess(interactions, **data).folder)
+    assert [name for name in alone if alone[name] != without_files[name]] == []
     assert alone["quarantine-00000-of-00001.jsonl"].count(b"\n") > 3
 
 

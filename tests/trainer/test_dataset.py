@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.schema import RESERVED
-from preprocessing.schema.examples import serialize
+from preprocessing.schema.serialized import serialize
 from trainer.dataset import history_batch, read_cuts, read_entities
 
 

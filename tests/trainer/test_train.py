@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from preprocessing.pipeline import preprocess
 from preprocessing.schema import InputError, Schema
-from preprocessing.schema.examples import serialize
+from preprocessing.schema.serialized import serialize
 from tests.trainer.conftest import assert_same_learned, data_config, kill_and_go_on, write_tables
 from trainer.biases import label_biases
 from trainer.config import TrainerConfig, parse_config

@@ -146,6 +146,35 @@ def test_a_worker_that_is_killed_ends_the_run_and_leaves_the_output(project: Any
     assert not list((project.folder / "temp").iterdir())
 
 
+def test_a_worker_that_ends_before_it_connects_is_noticed(cluster: Any) -> None:
+    options, _ = cluster
+    with listening("pool") as (port, pool):
+        named = [option for option in options if not option.startswith("--environment_config")]
+
+        def kill_all() -> None:
+            # They need far longer than this to import Beam, without which they cannot connect.
+            while not ended.is_set():
+                for worker in psutil.Process(pool.pid).children():
+                    worker.kill()
+                ended.wait(0.02)
+
+        ended = threading.Event()
+        killing = threading.Thread(target=kill_all)
+        killing.start()
+        try:
+            with pytest.raises(
+                WorkerLostError, match=r"ended before it had connected.* ended with exit code -9"
+            ):
+                run_pipeline(
+                    lambda pipeline: pipeline | beam.Create([1]) | beam.Map(print),
+                    1,
+                    [*named, f"--environment_config=localhost:{port}"],
+                )
+        finally:
+            ended.set()
+            killing.join()
+
+
 def test_a_pool_that_ends_takes_its_workers_along(cluster: Any) -> None:
     options, _ = cluster
     with listening("pool") as (port, pool):
