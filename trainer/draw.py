@@ -20,6 +20,7 @@ class Draw:
       valid: the places of the windows that are targets `[B, L]`.
       step: the items that the step embeds.
       seed: for what else is drawn for the whole step `[2]`.
+      personal: embeddings of the windows' users `[B, D]`, where the step does not take those of the table.
     """
 
     user: tf.Tensor
@@ -27,6 +28,7 @@ class Draw:
     valid: tf.Tensor
     step: StepItems
     seed: tf.Tensor
+    personal: tf.Tensor | None = None
 
     @property
     def targets(self) -> tf.Tensor:
@@ -38,7 +40,10 @@ class Draw:
         rows = tf.shape(self.user)[0] // part + 1
         step = replace(self.step, row=self.step.row[:rows])
         label = None if self.label is None else self.label[:rows]
-        return replace(self, user=self.user[:rows], label=label, valid=self.valid[:rows], step=step)
+        personal = None if self.personal is None else self.personal[:rows]
+        return replace(
+            self, user=self.user[:rows], label=label, valid=self.valid[:rows], step=step, personal=personal
+        )
 
     def share(self, replica: Replica) -> Draw:
         """The rows that a replica does."""
@@ -48,4 +53,5 @@ class Draw:
             label=None if self.label is None else replica.share(self.label),
             valid=replica.share(self.valid),
             step=replace(self.step, row=replica.share(self.step.row)),
+            personal=None if self.personal is None else replica.share(self.personal),
         )

@@ -11,6 +11,7 @@ from preprocessing.schema import RESERVED, UNKNOWN, Schema
 from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.id_tables.tables import IdTables
 from trainer.distribution.replica import Replica
 from trainer.draw import Draw
 from trainer.language_model.bert import LanguageModel
@@ -36,6 +37,7 @@ class Tandem(tfrs.Model):
       config: the `model:` section.
       items, users: the entity tables; attributes become constants of the model.
       item_texts, user_texts: language-model vectors by index, or None without text.
+      id_tables: which hold the embeddings of items and users; every replica holds them whole when not given.
 
     Attributes:
       average: of the weights; to be set once they are made, before training.
@@ -50,17 +52,25 @@ class Tandem(tfrs.Model):
         users: EntityTable,
         item_texts: TextTable | None,
         user_texts: TextTable | None,
+        id_tables: IdTables | None = None,
     ) -> None:
         super().__init__()
         self.average: WeightAverage
         self.language_model: LanguageModel | None = None
         self.schema = schema
         self.config = config
+        self.id_tables = id_tables or IdTables()
         dimension = config.dimension
         reads_tokens = config.item_tokens and schema.items.text is not None
         vocabulary = schema.language_model.vocabulary_size if reads_tokens and schema.language_model else 0
         self.item_tower = ItemTower(
-            schema.items, dimension, config.item_id, config.id_dropout, vocabulary, name="item_tower"
+            schema.items,
+            dimension,
+            config.item_id,
+            config.id_dropout,
+            vocabulary,
+            self.id_tables,
+            name="item_tower",
         )
         self.user_tower = UserTower(
             dimension, config.history, config.blocks, config.heads, config.dropout, name="user_tower"
@@ -68,7 +78,9 @@ class Tandem(tfrs.Model):
         self.profile = UserProfile(schema.users, dimension, name="profile")
         known_users = schema.users.first_unseen if config.user_id else 0
         known_items = schema.items.first_unseen if config.item_id else 0
-        self.ranker = Ranker(known_users, known_items, dimension, config.ranker_dropout, name="ranker")
+        self.ranker = Ranker(
+            known_users, known_items, dimension, config.ranker_dropout, self.id_tables, name="ranker"
+        )
         self.ranker.trainable = config.loss.alpha > 0
         is_compiled = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
         self.retrieval = CandidateSoftmax(
@@ -105,7 +117,11 @@ class Tandem(tfrs.Model):
         return self.item_vectors(tf.range(self.schema.items.size, dtype=tf.int64))
 
     def item_vectors(
-        self, index: tf.Tensor, training: bool = False, text: tf.Tensor | None = None
+        self,
+        index: tf.Tensor,
+        training: bool = False,
+        text: tf.Tensor | None = None,
+        ids: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The vectors of items `[M]` as `[M, D]`; zero for the reserved indices.
 
@@ -113,8 +129,9 @@ class Tandem(tfrs.Model):
           index: of the items.
           training: whether IDs are dropped at random.
           text: their text vectors `[M, H]`, where they are not those of the table.
+          ids: their ID embeddings `[M, D]`, where they are not those of the table.
         """
-        vectors = self.item_tower(index, *self._content(index, text), training=training)
+        vectors = self.item_tower(index, *self._content(index, text), training=training, ids=ids)
         return tf.where((index >= RESERVED)[:, None], vectors, 0.0)
 
     def _content(
@@ -191,9 +208,10 @@ class Tandem(tfrs.Model):
 
         They are means over the whole batch, to which a replica adds what its own rows do.
         """
+        draw = self.id_tables.look_up(draw, self.known_user)
         weights, step, replica = self.config.loss, draw.step, Replica.here()
         own = draw.share(replica)
-        vectors = self.item_vectors(step.index, training, step.text)
+        vectors = self.item_vectors(step.index, training, step.text, step.ids)
         queries, rows = self._queries(own, vectors, training)
         retrieval = self.retrieval(queries, vectors, rows, step.weights, draw.targets)
         losses = {"retrieval": weights.gamma * retrieval}
@@ -228,6 +246,7 @@ class Tandem(tfrs.Model):
         step = draw.step
         user = tf.boolean_mask(tf.repeat(draw.user[:, None], tf.shape(draw.valid)[1], 1), draw.valid)
         user, times = self.known_user(user), 1
+        personal = None if draw.personal is None else tf.gather(draw.personal, tf.where(draw.valid)[:, 0])
         if draw.label is not None:
             labels = tf.boolean_mask(draw.label, draw.valid)
         else:
@@ -236,8 +255,9 @@ class Tandem(tfrs.Model):
             labels = tf.concat([tf.ones_like(rows), tf.zeros_like(rows)], 0)
             rows = tf.concat([rows, negatives], 0)
             user, queries, times = tf.tile(user, [2]), tf.tile(queries, [2, 1]), 2
+            personal = None if personal is None else tf.tile(personal, [2, 1])
         item, item_vectors = tf.gather(step.index, rows), tf.gather(vectors, rows)
-        scores = self.ranker(user, item, queries, item_vectors, training=training)
+        scores = self.ranker(user, item, queries, item_vectors, training=training, personal=personal)
         labels = self.ranker.scores_of(labels)[:, None]
         return self.ranking(labels=labels, predictions=scores[:, None]) / times
 

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.biases import LabelBiases
+from trainer.distribution.id_tables.tables import IdTables
 
 
 class Ranker(tf.keras.layers.Layer):
@@ -20,15 +21,25 @@ class Ranker(tf.keras.layers.Layer):
       items: number of item indices with an ID of their own, or 0 to learn nothing about single items.
       dimension: width D of user and item vectors.
       dropout: on the personal embedding and on the hidden layer.
+      id_tables: which hold the personal embeddings; every replica holds them whole when not given.
     """
 
-    def __init__(self, users: int, items: int, dimension: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        users: int,
+        items: int,
+        dimension: int,
+        dropout: float,
+        id_tables: IdTables | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self._users = users
         self._items = items
         self.user_bias = self.add_weight("user_bias", [users], initializer="zeros") if users else None
+        tables, shape = id_tables or IdTables(), [users, dimension]
         self._user_embedding = (
-            self.add_weight("user_embedding", [users, dimension], initializer="zeros") if users else None
+            tables.add("users", self, "user_embedding", shape, "zeros") if users else None
         )
         self.item_bias = self.add_weight("item_bias", [items], initializer="zeros") if items else None
         self._mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
@@ -62,6 +73,7 @@ class Ranker(tf.keras.layers.Layer):
         user_vector: tf.Tensor,
         item_vector: tf.Tensor,
         training: bool = False,
+        personal: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Scores pairs: the standardised label, or without labels the logit of a click.
 
@@ -71,11 +83,12 @@ class Ranker(tf.keras.layers.Layer):
           user_vector: `[…, D]`.
           item_vector: `[…, D]`.
           training: whether dropout is on.
+          personal: the users' embeddings `[…, D]`, where they are not read from the table.
 
         Returns:
           `[…]` float.
         """
-        user_vector = self._personal(user, user_vector, training)
+        user_vector = self._personal(user, user_vector, training, personal)
         joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
         hidden = self._dropout(self._hidden(joined), training=training)
         return self._output(hidden)[..., 0] + self._biases(user, item)
@@ -106,11 +119,14 @@ class Ranker(tf.keras.layers.Layer):
         scores = self._output(tf.reshape(hidden, [-1, hidden.shape[-1]]))
         return tf.reshape(scores, tf.shape(items)) + self._biases(user[:, None], items)
 
-    def _personal(self, user: tf.Tensor, user_vector: tf.Tensor, training: bool) -> tf.Tensor:
+    def _personal(
+        self, user: tf.Tensor, user_vector: tf.Tensor, training: bool, personal: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The vectors of users with what is known of how they judge."""
         if self._user_embedding is None:
             return user_vector
-        personal = tf.gather(self._user_embedding, user)
+        if personal is None:
+            personal = tf.gather(self._user_embedding, user)
         return user_vector + self._user_dropout(personal, training=training)
 
     def _biases(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
