@@ -167,6 +167,12 @@ def read_continuation(examples: Path, schema: Schema) -> Continuation:
     )
 
 
+def largest_batch(length: int, batch_size: int) -> tuple[int, int]:
+    """The most windows, and the most places for interactions, of a batch of `training_batches`."""
+    places = batch_size * length
+    return places // max(1, length // max(LENGTH_BUCKETS)), places
+
+
 def training_batches(
     examples: Path,
     schema: Schema,

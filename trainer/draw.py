@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import tensorflow as tf
 
 from trainer.distribution.replica import Replica
 from trainer.negatives import StepItems
+
+DRAWN = "drawn"
+"""What a batch calls the draw that was made of it beforehand."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Draw:
       step: the items that the step embeds.
       seed: for what else is drawn for the whole step `[2]`.
       personal: embeddings of the windows' users `[B, D]`, where the step does not take those of the table.
+      rows: of the tables of `items` and `users` that the step reads, where a TPU looks them up.
     """
 
     user: tf.Tensor
@@ -29,6 +35,19 @@ class Draw:
     step: StepItems
     seed: tf.Tensor
     personal: tf.Tensor | None = None
+    rows: Mapping[str, tf.Tensor] | None = None
+
+    def written(self) -> dict[str, Any]:
+        """What a batch carries along of a draw."""
+        step = {"index": self.step.index, "row": self.step.row, "weights": self.step.weights}
+        return {"user": self.user, "valid": self.valid, "seed": self.seed, "step": step, "rows": self.rows}
+
+    @classmethod
+    def read(cls, batch: Mapping[str, Any]) -> Draw:
+        """The draw that a batch carries along."""
+        drawn = batch[DRAWN]
+        step = StepItems(**drawn["step"])
+        return cls(drawn["user"], batch.get("label"), drawn["valid"], step, drawn["seed"], rows=drawn["rows"])
 
     @property
     def targets(self) -> tf.Tensor:

@@ -13,7 +13,7 @@ from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
 from trainer.distribution.id_tables.tables import IdTables
 from trainer.distribution.replica import Replica
-from trainer.draw import Draw
+from trainer.draw import DRAWN, Draw
 from trainer.language_model.bert import LanguageModel
 from trainer.language_model.table import TextTable
 from trainer.layers.item_tower import TEXT_TOKENS, ItemTower
@@ -186,6 +186,8 @@ class Tandem(tfrs.Model):
 
     def draw(self, inputs: dict[str, tf.Tensor], training: bool) -> Draw:
         """Hides some users in training, and draws the items that the step embeds."""
+        if DRAWN in inputs:
+            return Draw.read(inputs)
         items, user = inputs["item"], inputs["user"]
         of_users, of_items, of_rest = tf.unstack(tf.random.split(inputs["seed"], 3))
         if training:

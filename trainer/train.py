@@ -15,7 +15,7 @@ from trainer.biases import label_biases
 from trainer.config import TrainerConfig
 from trainer.dataset import Continuation, EntityTable, read_continuation, read_entities, training_batches
 from trainer.distribution.cluster import Cluster
-from trainer.distribution.config import MultiWorkerConfig, are_sharded
+from trainer.distribution.config import MultiWorkerConfig
 from trainer.distribution.connecting import connect, is_in_cluster
 from trainer.distribution.id_tables.choosing import id_tables
 from trainer.distribution.launch import Task, launch
@@ -24,7 +24,6 @@ from trainer.language_model.bert import FULL_PRECISION
 from trainer.language_model.config import TuningConfig
 from trainer.language_model.modes import keep_texts, make_optimizer, make_tandem, training_precision
 from trainer.model import Tandem
-from trainer.negatives import takes_all
 from trainer.progress import Progress
 from trainer.refit import RefitJournal
 from trainer.result import TrainResult, fingerprint, take_over
@@ -52,10 +51,9 @@ def build_model(
     """
     schema = _read_by_model(schema, config)
     _check_content(schema, config)
-    _check_tables(schema, config)
     items = read_entities(examples, schema, "items")
     users = read_entities(examples, schema, "users")
-    tables = id_tables(config.train.distribution)
+    tables = id_tables(schema, config)
     model = make_tandem(examples, training, schema, config.model, (items, users), tables, progress, precision)
     if schema.label:
         model.ranker.start_from(label_biases(examples, schema))
@@ -87,16 +85,6 @@ def _check_content(schema: Schema, config: TrainerConfig) -> None:
     if isinstance(model.language_model, TuningConfig) and not items.text:
         mode = model.language_model.mode
         raise InputError(f"model.language_model.mode: {mode} needs texts of items, and there are none")
-
-
-def _check_tables(schema: Schema, config: TrainerConfig) -> None:
-    negatives = config.model.negatives
-    if are_sharded(config.train.distribution) and takes_all(negatives, schema.items.first_unseen):
-        raise InputError(
-            f"train.distribution.id_tables: sharded needs sampled negatives, and with model.negatives.kind: "
-            f"{negatives.kind} each step of these examples reads the whole table of items; choose sampled, or "
-            "replicated tables"
-        )
 
 
 def train(
@@ -246,7 +234,7 @@ def _make_ready(
     length = config.model.history + 1  # so that every position of a full history has a target
     batches = training_batches(examples, schema, length, settings.batch_size, settings.seed, continuation)
     prepare(model, config, batches)
-    shared = cluster.share(batches)
+    shared = cluster.share(model.id_tables.prepared(batches, model.draw, model.known_user))
     cluster.part_ways(settings.seed)
     return model, shared
 

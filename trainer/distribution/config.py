@@ -19,9 +19,9 @@ class ReplicasConfig(Document):
     """What all kinds with several replicas have in common.
 
     Attributes:
-      id_tables: `replicated`: each replica holds the embeddings of all items and users; `sharded`: their rows are
-        divided among the replicas, with what the optimizer and the average keep of each. That needs sampled
-        negatives.
+      id_tables: `replicated`: each replica holds the embeddings of all items and users; `sharded`: their
+        rows are divided among the replicas, with what the optimizer and the average keep of each, which needs
+        sampled negatives.
     """
 
     id_tables: Literal["replicated", "sharded"] = "replicated"
@@ -59,6 +59,11 @@ class TpuConfig(ReplicasConfig):
 
     kind: Literal["tpu"]
     address: str = "local"
+
+
+def are_on_tpu(config: AnyDistributionConfig) -> bool:
+    """Whether a TPU is asked to hold the tables of item and user IDs its own way."""
+    return isinstance(config, TpuConfig) and are_sharded(config)
 
 
 def are_sharded(config: AnyDistributionConfig) -> bool:

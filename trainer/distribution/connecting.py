@@ -8,7 +8,13 @@ import tensorflow as tf
 
 from preprocessing.schema import InputError
 from trainer.distribution.cluster import Cluster
-from trainer.distribution.config import AnyDistributionConfig, MirroredConfig, MultiWorkerConfig, OneConfig
+from trainer.distribution.config import (
+    AnyDistributionConfig,
+    MirroredConfig,
+    MultiWorkerConfig,
+    OneConfig,
+    are_sharded,
+)
 
 CLUSTER = "TF_CONFIG"
 """The environment variable that names the processes of a cluster, and which of them this one is."""
@@ -26,7 +32,9 @@ def connect(config: AnyDistributionConfig) -> Cluster:
         return Cluster(tf.distribute.MirroredStrategy(_devices(config.devices)))
     if isinstance(config, MultiWorkerConfig):
         return _workers()
-    return Cluster(_tpu(config.address))
+    # A TPU looks up rows of divided tables by numbers that have to wait on the host.
+    on_host = tf.distribute.InputOptions(experimental_fetch_to_device=False)
+    return Cluster(_tpu(config.address), input_options=on_host if are_sharded(config) else None)
 
 
 def _devices(count: int | None) -> list[str]:

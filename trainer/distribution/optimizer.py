@@ -20,8 +20,8 @@ class ReplicatedAdamW(tf.keras.optimizers.AdamW):
     several replicas. Keras puts pieces together only after the norm was taken, of each apart; here it is
     done before.
 
-    Where the rows of a table are divided among replicas, each has the whole gradient of its own rows already. It
-    is not added up, and its part of the norm is fetched from the others.
+    Where the rows of a table are divided among replicas, each has the whole gradient of its own rows already.
+    It is not added up, and the others' parts of the norm are asked for.
     """
 
     def apply_gradients(self, grads_and_vars: Gradients, *arguments: Any, **options: Any) -> tf.Variable:
@@ -29,9 +29,9 @@ class ReplicatedAdamW(tf.keras.optimizers.AdamW):
         pairs = list(grads_and_vars)
         if not any(isinstance(variable, RowShards) for _, variable in pairs):
             return super().apply_gradients(pairs, *arguments, **options)
-        pairs = self._scaled_down(self.aggregate_gradients(pairs))
-        # Of what is scaled down already, what Keras sees here has no larger norm, and is left as it is.
-        return super().apply_gradients(pairs, *arguments, skip_gradients_aggregation=True, **options)
+        scaled = self._scaled_down(self.aggregate_gradients(pairs))
+        # Keras takes the norm of what is here, which is no larger by now, and leaves it as it is.
+        return super().apply_gradients(scaled, *arguments, skip_gradients_aggregation=True, **options)
 
     def aggregate_gradients(self, grads_and_vars: Gradients) -> Gradients:
         """Sums gradients over replicas, and over the pieces of a row."""

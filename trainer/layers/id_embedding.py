@@ -27,3 +27,9 @@ class IdEmbedding(tf.keras.layers.Embedding):
         shape = [self.input_dim, self.output_dim]
         self.embeddings = self._id_tables.add("items", self, "embeddings", shape, self.embeddings_initializer)
         self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The embeddings of `[…]` as `[…, D]`."""
+        if isinstance(self.embeddings, tf.Variable):
+            return super().call(inputs)
+        return tf.gather(self.embeddings, inputs)  # of what Keras does not take for a table

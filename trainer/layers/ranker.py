@@ -38,9 +38,7 @@ class Ranker(tf.keras.layers.Layer):
         self._items = items
         self.user_bias = self.add_weight("user_bias", [users], initializer="zeros") if users else None
         tables, shape = id_tables or IdTables(), [users, dimension]
-        self._user_embedding = (
-            tables.add("users", self, "user_embedding", shape, "zeros") if users else None
-        )
+        self._user_embedding = tables.add("users", self, "user_embedding", shape, "zeros") if users else None
         self.item_bias = self.add_weight("item_bias", [items], initializer="zeros") if items else None
         self._mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
         self._deviation = self.add_weight("deviation", [], initializer="ones", trainable=False)

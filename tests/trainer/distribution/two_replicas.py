@@ -132,7 +132,8 @@ def sharding(setting: Setting, folder: Path, batch) -> dict[str, np.ndarray]:
     def kept(model) -> list[tf.Variable]:
         return [*model.variables, *model.optimizer.variables, *model.average.variables]
 
-    tables = [variable for variable in kept(two) if isinstance(variable, RowShards)]
+    once = {variable.ref(): variable for variable in kept(two)}.values()
+    tables = [variable for variable in once if isinstance(variable, RowShards)]
     found["rows"] = [variable.shape[0] for variable in tables]
     found["own_rows"] = [[part.shape[0] for part in variable.values] for variable in tables]
     found["devices"] = [part.device for part in tables[0].values]

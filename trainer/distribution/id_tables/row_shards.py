@@ -23,9 +23,9 @@ class RowShards(DistributedVariable):
     """A table of which replica r of n holds the rows r, r + n, r + 2n and so on, in memory of its own.
 
     In a step a replica sees its part `[ceil(rows / n), …]`, and what is done to the variable, a step of Adam
-    for one, is done to that. Outside of steps the variable is the whole table: it is read, assigned and kept in
-    checkpoints as if no row were elsewhere, so these depend on no number of replicas. Reading it then takes all
-    workers at once; in a `collected` block the chief can read it alone.
+    for one, is done to that. Outside of steps the variable is the whole table: it is read, assigned and kept
+    in checkpoints as if no row were elsewhere, so these depend on no number of replicas. Reading it then
+    takes all workers at once; in a `collected` block the chief can read it alone.
 
     This is what TensorFlow calls a variable synchronised on read, with its parts put side by side instead of
     summed up. There is no public class to derive from.
@@ -112,7 +112,7 @@ class RowShards(DistributedVariable):
             self._collected = None
 
     def sparse_read(self, indices: tf.Tensor, name: str | None = None) -> tf.Tensor:
-        """Rows by number: in a step those of the replica's part, else those of the table; as `tf.gather` asks."""
+        """Rows by number, as `tf.gather` asks for them: in a step the replica's part is read."""
         if not _is_outside_of_steps():
             return self._get().sparse_read(indices, name)
         if tf.executing_eagerly():

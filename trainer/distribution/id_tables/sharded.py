@@ -19,9 +19,9 @@ from trainer.draw import Draw
 class ShardedTables(IdTables):
     """The embeddings of items and users, of which each replica holds and learns its own rows.
 
-    All replicas know which rows a step reads. Each gives its own of them and zeros for the others, and their sum
-    is what all read; its gradient comes back to all as the sum over replicas, of which each keeps what belongs to
-    its rows.
+    All replicas know which rows a step reads. Each gives its own of them and zeros for the others, and their
+    sum is what all read; its gradient comes back to all as the sum over replicas, of which each keeps what
+    belongs to its rows.
     """
 
     def __init__(self) -> None:

@@ -18,8 +18,8 @@ Entity = Literal["items", "users"]
 class IdTables:
     """The embeddings of items and users by index, of which every replica holds all rows.
 
-    Other ways to hold them override what differs. A layer `add`s the table that it reads. What a training step
-    reads may be looked up for it; everything else reads the variables.
+    Other ways to hold them override what differs. A layer `add`s the table that it reads. What a training
+    step reads may be looked up for it; everything else reads the variables.
     """
 
     def add(
@@ -45,6 +45,21 @@ class IdTables:
         """
         return draw
 
+    def prepared(
+        self,
+        batches: tf.data.Dataset,
+        draw: Callable[..., Draw],
+        known_user: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tf.data.Dataset:
+        """Puts beside batches what `look_up` must be told of them on the host; here that is nothing.
+
+        Args:
+          batches: of training.
+          draw: what the model makes of a batch, see `trainer.model.Tandem.draw`.
+          known_user: gives the row of each user.
+        """
+        return batches
+
     def whole(self, cluster: Cluster) -> AbstractContextManager[None]:
-        """Lets the chief read the tables outside of steps while the block lasts; all workers must come to it."""
+        """Lets the chief read the tables outside of steps; all workers must come to it."""
         return contextlib.nullcontext()
