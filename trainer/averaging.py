@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
+from trainer.distribution.id_tables.row_shards import copy_of
+
 
 class WeightAverage(tf.Module):
     """Averages weights over the newest steps (Polyak & Juditsky 1992).
@@ -21,7 +23,7 @@ class WeightAverage(tf.Module):
     def __init__(self, weights: Sequence[tf.Variable], decay: float) -> None:
         super().__init__(name="weight_average")
         self._decay = decay
-        self._averages = [tf.Variable(weight, trainable=False) for weight in weights]
+        self._averages = [copy_of(weight) for weight in weights]
         # Hidden from tf.Module: the weights are the model's, and are kept with it.
         self._weights = lambda: weights
 
@@ -42,11 +44,18 @@ class WeightAverage(tf.Module):
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
         """Puts the averages in the place of the weights while the block lasts."""
-        current = [weight.numpy() for weight in self._weights()]
-        for average, weight in zip(self._averages, self._weights(), strict=True):
-            weight.assign(average)
+        self._swap()
         try:
             yield
         finally:
-            for weight, value in zip(self._weights(), current, strict=True):
-                weight.assign(value)
+            self._swap()
+
+    def _swap(self) -> None:
+        def swap(average: tf.Variable, weight: tf.Variable) -> None:
+            current = tf.identity(weight)
+            weight.assign(average)
+            average.assign(current)
+
+        extended = tf.distribute.get_strategy().extended
+        for average, weight in zip(self._averages, self._weights(), strict=True):
+            extended.update(average, swap, (weight,), group=False)

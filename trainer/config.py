@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from preprocessing.schema import Document, InputError, parse, read_config_mapping
-from trainer.distribution.config import AnyDistributionConfig, OneConfig
+from trainer.distribution.config import AnyDistributionConfig, OneConfig, are_on_tpu
 from trainer.language_model.config import AnyLanguageModelConfig, FrozenConfig, TuningConfig
 
 Share = Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -135,6 +135,15 @@ class TrainConfig(Document):
     refit: bool = False
     seed: int = 0
     distribution: AnyDistributionConfig = OneConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _a_tpu_makes_tables_once(self) -> TrainConfig:
+        if self.refit and are_on_tpu(self.distribution):
+            raise ValueError(
+                "refit makes a second model, and a TPU holds sharded id_tables of one alone; choose refit: "
+                "false or replicated tables"
+            )
+        return self
 
 
 class ScannConfig(Document):

@@ -98,7 +98,7 @@ class Journal(tf.keras.callbacks.Callback):
             raise InputError(
                 f"the loss became {loss} in epoch {epoch + 1}; a lower train.learning_rate may help"
             )
-        with self.model.average.applied():
+        with self.model.average.applied(), self.model.id_tables.whole(self._cluster):
             self.model.refresh_texts(self._progress)
             metrics = self._cluster.from_chief(self._validation.measure)
             if metrics["ndcg@10"] > float(self._best_ndcg.numpy()):

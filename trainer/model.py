@@ -11,8 +11,9 @@ from preprocessing.schema import RESERVED, UNKNOWN, Schema
 from trainer.averaging import WeightAverage
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.id_tables.tables import IdTables
 from trainer.distribution.replica import Replica
-from trainer.draw import Chance, Draw
+from trainer.draw import DRAWN, Chance, Draw
 from trainer.language_model.bert import LanguageModel
 from trainer.language_model.table import TextTable
 from trainer.layers.item_tower import TEXT_TOKENS, ItemTower
@@ -36,6 +37,7 @@ class Tandem(tfrs.Model):
       config: the `model:` section.
       items, users: the entity tables; attributes become constants of the model.
       item_texts, user_texts: language-model vectors by index, or None without text.
+      id_tables: which hold the embeddings of items and users; every replica holds them whole when not given.
 
     Attributes:
       average: of the weights; to be set once they are made, before training.
@@ -50,17 +52,25 @@ class Tandem(tfrs.Model):
         users: EntityTable,
         item_texts: TextTable | None,
         user_texts: TextTable | None,
+        id_tables: IdTables | None = None,
     ) -> None:
         super().__init__()
         self.average: WeightAverage
         self.language_model: LanguageModel | None = None
         self.schema = schema
         self.config = config
+        self.id_tables = id_tables or IdTables()
         dimension = config.dimension
         reads_tokens = config.item_tokens and schema.items.text is not None
         vocabulary = schema.language_model.vocabulary_size if reads_tokens and schema.language_model else 0
         self.item_tower = ItemTower(
-            schema.items, dimension, config.item_id, config.id_dropout, vocabulary, name="item_tower"
+            schema.items,
+            dimension,
+            config.item_id,
+            config.id_dropout,
+            vocabulary,
+            self.id_tables,
+            name="item_tower",
         )
         self.user_tower = UserTower(
             dimension, config.history, config.blocks, config.heads, config.dropout, name="user_tower"
@@ -68,7 +78,9 @@ class Tandem(tfrs.Model):
         self.profile = UserProfile(schema.users, dimension, name="profile")
         known_users = schema.users.first_unseen if config.user_id else 0
         known_items = schema.items.first_unseen if config.item_id else 0
-        self.ranker = Ranker(known_users, known_items, dimension, config.ranker_dropout, name="ranker")
+        self.ranker = Ranker(
+            known_users, known_items, dimension, config.ranker_dropout, self.id_tables, name="ranker"
+        )
         self.ranker.trainable = config.loss.alpha > 0
         is_compiled = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
         self.retrieval = CandidateSoftmax(
@@ -105,7 +117,11 @@ class Tandem(tfrs.Model):
         return self.item_vectors(tf.range(self.schema.items.size, dtype=tf.int64))
 
     def item_vectors(
-        self, index: tf.Tensor, seed: tf.Tensor | None = None, text: tf.Tensor | None = None
+        self,
+        index: tf.Tensor,
+        seed: tf.Tensor | None = None,
+        text: tf.Tensor | None = None,
+        ids: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The vectors of items `[M]` as `[M, D]`; zero for the reserved indices.
 
@@ -113,8 +129,9 @@ class Tandem(tfrs.Model):
           index: of the items.
           seed: of which IDs are dropped `[2]`; None drops none.
           text: their text vectors `[M, H]`, where they are not those of the table.
+          ids: their ID embeddings `[M, D]`, where they are not those of the table.
         """
-        vectors = self.item_tower(index, *self._content(index, text), seed=seed)
+        vectors = self.item_tower(index, *self._content(index, text), seed=seed, ids=ids)
         return tf.where((index >= RESERVED)[:, None], vectors, 0.0)
 
     def _content(
@@ -171,6 +188,8 @@ class Tandem(tfrs.Model):
 
     def draw(self, inputs: dict[str, tf.Tensor], training: bool) -> Draw:
         """Hides some users in training, and draws the items that the step embeds."""
+        if DRAWN in inputs:
+            return Draw.read(inputs)
         items, user = inputs["item"], inputs["user"]
         of_users, of_items, of_rest = tf.unstack(tf.random.split(inputs["seed"], 3))
         if training:
@@ -193,9 +212,11 @@ class Tandem(tfrs.Model):
 
         They are means over the whole batch, to which a replica adds what its own rows do.
         """
+        draw = self.id_tables.look_up(draw, self.known_user)
         weights, step, replica = self.config.loss, draw.step, Replica.here()
         own = draw.share(replica)
-        vectors = self.item_vectors(step.index, draw.seed_of(Chance.ITEM_IDS, training), step.text)
+        seed = draw.seed_of(Chance.ITEM_IDS, training)
+        vectors = self.item_vectors(step.index, seed, step.text, step.ids)
         queries, rows = self._queries(own, vectors, own.seed_of(Chance.USER_TOWER, training))
         retrieval = self.retrieval(queries, vectors, rows, step.weights, draw.targets)
         losses = {"retrieval": weights.gamma * retrieval}
@@ -231,6 +252,7 @@ class Tandem(tfrs.Model):
         step = draw.step
         user = tf.boolean_mask(tf.repeat(draw.user[:, None], tf.shape(draw.valid)[1], 1), draw.valid)
         user, times = self.known_user(user), 1
+        personal = None if draw.personal is None else tf.gather(draw.personal, tf.where(draw.valid)[:, 0])
         if draw.label is not None:
             labels = tf.boolean_mask(draw.label, draw.valid)
         else:
@@ -240,9 +262,10 @@ class Tandem(tfrs.Model):
             labels = tf.concat([tf.ones_like(rows), tf.zeros_like(rows)], 0)
             rows = tf.concat([rows, negatives], 0)
             user, queries, times = tf.tile(user, [2]), tf.tile(queries, [2, 1]), 2
+            personal = None if personal is None else tf.tile(personal, [2, 1])
         item, item_vectors = tf.gather(step.index, rows), tf.gather(vectors, rows)
         seed = draw.seed_of(Chance.RANKER, training)
-        scores = self.ranker(user, item, queries, item_vectors, seed=seed)
+        scores = self.ranker(user, item, queries, item_vectors, seed=seed, personal=personal)
         labels = self.ranker.scores_of(labels)[:, None]
         return self.ranking(labels=labels, predictions=scores[:, None]) / times
 

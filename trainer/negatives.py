@@ -21,12 +21,14 @@ class StepItems:
       weights: `[M]`; how many items of the catalogue a candidate stands for, see
         `trainer.tasks.retrieval.CandidateSoftmax`.
       text: their text vectors `[M, H]`, where the step does not take those of the table.
+      ids: their ID embeddings `[M, D]`, where the step does not take those of the table.
     """
 
     index: tf.Tensor
     row: tf.Tensor
     weights: tf.Tensor
     text: tf.Tensor | None = None
+    ids: tf.Tensor | None = None
 
 
 class WholeCatalogue:
@@ -90,11 +92,16 @@ class SampledItems:
         return StepItems(index, tf.reshape(rows[:places], tf.shape(items)), weights)
 
 
+def takes_all(config: NegativesConfig, first_unseen: int) -> bool:
+    """Whether every step embeds all items."""
+    fits = first_unseen - RESERVED <= config.full_below
+    return config.kind == "full" or (config.kind == "auto" and fits)
+
+
 def step_items(
     config: NegativesConfig, counts: np.ndarray, first_unseen: int
 ) -> WholeCatalogue | SampledItems:
     """Chooses by the config and, when it leaves that open, by the catalogue's size."""
-    fits = first_unseen - RESERVED <= config.full_below
-    if config.kind == "full" or (config.kind == "auto" and fits):
+    if takes_all(config, first_unseen):
         return WholeCatalogue(len(counts), first_unseen)
     return SampledItems(counts, first_unseen, config.uniform)

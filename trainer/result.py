@@ -10,6 +10,7 @@ from pathlib import Path
 
 from preprocessing.schema import InputError, Schema, write_whole
 from trainer.config import TrainerConfig
+from trainer.distribution.config import are_on_tpu
 
 RESULT_FILE = "training.json"
 
@@ -64,6 +65,8 @@ def fingerprint(schema: Schema, config: TrainerConfig) -> str:
         config.model.model_dump_json(),
         config.train.model_dump_json(exclude={"distribution"}),  # which may change as training goes on
         str(config.export.candidates),  # the blend was chosen for so many
+        # Whose checkpoints are of another kind.
+        *(["tables on a TPU"] if are_on_tpu(config.train.distribution) else []),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

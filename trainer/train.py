@@ -17,6 +17,7 @@ from trainer.dataset import Continuation, EntityTable, read_continuation, read_e
 from trainer.distribution.cluster import Cluster
 from trainer.distribution.config import MultiWorkerConfig, is_in_cluster
 from trainer.distribution.connecting import connect
+from trainer.distribution.id_tables.choosing import id_tables
 from trainer.distribution.launch import Task, launch
 from trainer.journal import Journal
 from trainer.language_model.bert import FULL_PRECISION
@@ -53,7 +54,8 @@ def build_model(
     _check_content(schema, config)
     items = read_entities(examples, schema, "items")
     users = read_entities(examples, schema, "users")
-    model = make_tandem(examples, training, schema, config.model, (items, users), progress, precision)
+    tables = id_tables(schema, config)
+    model = make_tandem(examples, training, schema, config.model, (items, users), tables, progress, precision)
     if schema.label:
         model.ranker.start_from(label_biases(examples, schema))
     # The first window makes all variables, so that checkpoints find them.
@@ -165,13 +167,15 @@ def _train(
     read_texts(model, progress)
     with progress.training(journal.epochs, settings.epochs):
         while not journal.finished and (epoch := journal.epochs) < settings.epochs:
-            cluster.fit_epoch(model, batches.epoch(epoch), epoch, [journal, *callbacks])
+            prepared = model.id_tables.prepared(batches.epoch(epoch), model.draw, model.known_user)
+            cluster.fit_epoch(model, prepared, epoch, [journal, *callbacks])
     journal.restore_best()
     model.refresh_texts(progress)
-    metrics = cluster.from_chief(validation.measure)
-    blend, blended_ndcg = 0.0, metrics["ndcg@10"]
-    if config.model.loss.alpha:  # a ranker that nobody trained has no say
-        blend, blended_ndcg = cluster.from_chief(validation.choose_blend)
+    with model.id_tables.whole(cluster):
+        metrics = cluster.from_chief(validation.measure)
+        blend, blended_ndcg = 0.0, metrics["ndcg@10"]
+        if config.model.loss.alpha:  # a ranker that nobody trained has no say
+            blend, blended_ndcg = cluster.from_chief(validation.choose_blend)
     return TrainResult(
         fingerprint=fingerprint(schema, config),
         epochs=journal.epochs,

@@ -17,6 +17,12 @@ LENGTH_BUCKETS = (16, 8, 5, 4, 3, 2, 1)
 WINDOWS_SHUFFLED = 50_000
 
 
+def largest_batch(length: int, batch_size: int) -> tuple[int, int]:
+    """The most windows, and the most places for interactions, of a batch of `TrainingBatches`."""
+    places = batch_size * length
+    return places // max(1, length // max(LENGTH_BUCKETS)), places
+
+
 class TrainingBatches:
     """Shuffled batches of windows of at most `length` interactions, in another order each epoch.
 

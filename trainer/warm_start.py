@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from preprocessing.schema import RESERVED, Entity, InputError, Schema, folder_digest, read_vocabulary
 from trainer.config import ModelConfig, TrainerConfig
+from trainer.distribution.id_tables.tpu import TpuTables
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import exported_checkpoint
@@ -73,8 +74,14 @@ class WarmStart:
           progress: where to tell.
 
         Raises:
-          InputError: the older model is not finished, or one has weights that the other cannot have.
+          InputError: the older model is not finished, one has weights that the other cannot have, or a TPU
+            holds the newer one's tables.
         """
+        if isinstance(model.id_tables, TpuTables):
+            raise InputError(
+                "train.distribution.id_tables: tables that a TPU holds cannot start from an older model; "
+                "choose replicated"
+            )
         schema = Schema.read(self.examples)
         checkpoint = exported_checkpoint(self.training, self.config.train.refit)
         if TrainResult.read(self.training) is None or checkpoint is None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import tensorflow as tf
 
 from trainer.distribution.cluster import Cluster
+from trainer.distribution.id_tables.row_shards import collected
 
 
 class Checkpoints:
     """The newest checkpoint of a folder that all workers see.
 
-    It does not depend on the number of replicas.
+    It does not depend on the number of replicas: tables that are divided among them are written whole.
 
     Args:
       folder: of the checkpoints.
@@ -35,8 +36,9 @@ class Checkpoints:
 
     def save(self, number: int) -> None:
         """Saves what is now, by a number."""
-        if self._cluster.is_chief:
-            self._manager.save(checkpoint_number=number)
+        with collected(tf.train.TrackableView(self._checkpoint).descendants(), self._cluster):
+            if self._cluster.is_chief:
+                self._manager.save(checkpoint_number=number)
         self._newest = self._cluster.from_chief(lambda: self._manager.latest_checkpoint)
 
     def restore(self) -> None:

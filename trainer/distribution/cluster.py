@@ -24,11 +24,13 @@ class Cluster:
       worker: which of the workers this process is, from 0, which is the chief: it alone validates, decides
         and writes.
       workers: how many there are.
+      input_options: how replicas are handed their batches, where the strategy's own way does not do.
     """
 
     strategy: tf.distribute.Strategy | None = None
     worker: int = 0
     workers: int = 1
+    input_options: tf.distribute.InputOptions | None = None
 
     @property
     def is_chief(self) -> bool:
@@ -61,7 +63,9 @@ class Cluster:
         here = self.strategy.num_replicas_in_sync // self.workers
         # The replicas of a worker take one element each.
         copies = batches.flat_map(lambda batch: tf.data.Dataset.from_tensors(batch).repeat(here))
-        return self.strategy.distribute_datasets_from_function(lambda _: copies.prefetch(2 * here))
+        return self.strategy.distribute_datasets_from_function(
+            lambda _: copies.prefetch(2 * here), self.input_options
+        )
 
     def fit_epoch(
         self,

@@ -19,7 +19,19 @@ class OneConfig(Document):
     kind: Literal["one"] = "one"
 
 
-class MirroredConfig(Document):
+class ReplicasConfig(Document):
+    """What all kinds with several replicas have in common.
+
+    Attributes:
+      id_tables: `replicated`: each replica holds the embeddings of all items and users; `sharded`: their
+        rows are divided among the replicas, with what the optimizer and the average keep of each, which needs
+        sampled negatives.
+    """
+
+    id_tables: Literal["replicated", "sharded"] = "replicated"
+
+
+class MirroredConfig(ReplicasConfig):
     """The devices of this machine do each step together.
 
     Attributes:
@@ -30,7 +42,7 @@ class MirroredConfig(Document):
     devices: pydantic.PositiveInt | None = None
 
 
-class MultiWorkerConfig(Document):
+class MultiWorkerConfig(ReplicasConfig):
     """Several processes do each step together, each with all GPUs of its machine or with its CPU.
 
     Attributes:
@@ -42,7 +54,7 @@ class MultiWorkerConfig(Document):
     workers: pydantic.PositiveInt = 2
 
 
-class TpuConfig(Document):
+class TpuConfig(ReplicasConfig):
     """The cores of a TPU do each step together.
 
     Attributes:
@@ -51,6 +63,16 @@ class TpuConfig(Document):
 
     kind: Literal["tpu"]
     address: str = "local"
+
+
+def are_on_tpu(config: AnyDistributionConfig) -> bool:
+    """Whether a TPU is asked to hold the tables of item and user IDs its own way."""
+    return isinstance(config, TpuConfig) and are_sharded(config)
+
+
+def are_sharded(config: AnyDistributionConfig) -> bool:
+    """Whether the tables of item and user IDs are asked to be divided among replicas."""
+    return isinstance(config, ReplicasConfig) and config.id_tables == "sharded"
 
 
 AnyDistributionConfig = Annotated[

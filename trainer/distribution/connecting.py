@@ -12,6 +12,7 @@ from trainer.distribution.config import (
     MirroredConfig,
     MultiWorkerConfig,
     OneConfig,
+    are_sharded,
     is_in_cluster,
 )
 
@@ -28,7 +29,9 @@ def connect(config: AnyDistributionConfig) -> Cluster:
         return Cluster(tf.distribute.MirroredStrategy(_devices(config.devices)))
     if isinstance(config, MultiWorkerConfig):
         return _workers()
-    return Cluster(_tpu(config.address))
+    # A TPU looks up rows of divided tables by numbers that have to wait on the host.
+    on_host = tf.distribute.InputOptions(experimental_fetch_to_device=False)
+    return Cluster(_tpu(config.address), input_options=on_host if are_sharded(config) else None)
 
 
 def _devices(count: int | None) -> list[str]:

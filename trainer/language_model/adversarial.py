@@ -9,6 +9,7 @@ import tensorflow as tf
 from preprocessing.schema import Schema
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.id_tables.tables import IdTables
 from trainer.language_model.config import TuningConfig
 from trainer.language_model.tuned import TunedLanguageModel
 from trainer.language_model.tuned_tandem import TunedTandem
@@ -33,8 +34,9 @@ class AdversarialTandem(TunedTandem):
         users: EntityTable,
         language_model: TunedLanguageModel,
         tuning: TuningConfig,
+        id_tables: IdTables | None = None,
     ) -> None:
-        super().__init__(schema, config, items, users, language_model, tuning)
+        super().__init__(schema, config, items, users, language_model, tuning, id_tables)
         self._length = tuning.adversarial
         self._width = language_model.width
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from preprocessing.schema import Schema
 from trainer.config import ModelConfig, TrainerConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.id_tables.tables import IdTables
 from trainer.distribution.optimizer import ReplicatedAdamW
 from trainer.language_model.adversarial import AdversarialTandem
 from trainer.language_model.bert import FULL_PRECISION, HALF_PRECISION, LanguageModel
@@ -29,6 +30,7 @@ def make_tandem(
     schema: Schema,
     config: ModelConfig,
     tables: tuple[EntityTable, EntityTable],
+    id_tables: IdTables,
     progress: Progress,
     precision: str,
 ) -> Tandem:
@@ -40,6 +42,7 @@ def make_tandem(
       schema: of the examples.
       config: the `model:` section.
       tables: of items and of users.
+      id_tables: which hold the embeddings of items and users.
       progress: where to show how far reading the texts is.
       precision: of a language model that learns, see `LanguageModel`.
 
@@ -51,12 +54,13 @@ def make_tandem(
     if isinstance(mode, TuningConfig) and schema.language_model:
         model = TunedLanguageModel(examples / schema.language_model.folder, mode, precision)
         tandem = AdversarialTandem if mode.adversarial else TunedTandem
-        return tandem(schema, config, items, users, model, mode)
+        return tandem(schema, config, items, users, model, mode, id_tables)
 
     def frozen(name: str, tokens: np.ndarray | None) -> TextTable | None:
         return _frozen(examples, training, schema, mode, name, tokens, progress)
 
-    return Tandem(schema, config, items, users, frozen("item", items.tokens), frozen("user", users.tokens))
+    item_texts, user_texts = frozen("item", items.tokens), frozen("user", users.tokens)
+    return Tandem(schema, config, items, users, item_texts, user_texts, id_tables)
 
 
 def keep_texts(

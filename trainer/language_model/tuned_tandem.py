@@ -9,6 +9,7 @@ import tensorflow as tf
 from preprocessing.schema import Schema
 from trainer.config import ModelConfig
 from trainer.dataset import EntityTable
+from trainer.distribution.id_tables.tables import IdTables
 from trainer.distribution.replica import Replica
 from trainer.draw import Chance, Draw
 from trainer.language_model.config import TuningConfig
@@ -31,6 +32,7 @@ class TunedTandem(Tandem):
       items, users: the entity tables.
       language_model: the one that learns.
       tuning: its section of the config.
+      id_tables: see `Tandem`.
 
     Attributes:
       language_model: as given; checkpoints hold what it learns.
@@ -44,12 +46,14 @@ class TunedTandem(Tandem):
         users: EntityTable,
         language_model: TunedLanguageModel,
         tuning: TuningConfig,
+        id_tables: IdTables | None = None,
     ) -> None:
         if items.tokens is None:
             raise ValueError("items without texts tune no language model")
         texts = [tokens for tokens in (items.tokens, users.tokens) if tokens is not None]
         tables = [RefreshedTable(language_model, tokens) for tokens in texts]
-        super().__init__(schema, config, items, users, tables[0], tables[1] if len(tables) > 1 else None)
+        user_table = tables[1] if len(tables) > 1 else None
+        super().__init__(schema, config, items, users, tables[0], user_table, id_tables)
         self.language_model = language_model
         self._encode = language_model.encode
         self._tables = tuple(tables)

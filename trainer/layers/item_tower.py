@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from preprocessing.schema import RESERVED, Entity
+from trainer.distribution.id_tables.tables import IdTables
 from trainer.layers.features import FeaturesEncoder, MultiEncoder
+from trainer.layers.id_embedding import IdEmbedding
 
 TEXT_TOKENS = "text/tokens"
 """The name of a text's tokens among the attributes."""
@@ -33,6 +35,7 @@ class ItemTower(tf.keras.layers.Layer):
       item_id: whether items have an ID embedding at all.
       id_dropout: share of IDs hidden in training.
       vocabulary: number of tokens that have an embedding; 0 leaves the tokens out.
+      id_tables: which hold the ID embeddings; every replica holds them whole when not given.
     """
 
     def __init__(
@@ -42,12 +45,14 @@ class ItemTower(tf.keras.layers.Layer):
         item_id: bool,
         id_dropout: float,
         vocabulary: int = 0,
+        id_tables: IdTables | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._first_unseen = entity.first_unseen
         self._id_dropout = id_dropout
-        self._id = tf.keras.layers.Embedding(entity.first_unseen, dimension, name="id") if item_id else None
+        tables = id_tables or IdTables()
+        self._id = IdEmbedding(tables, entity.first_unseen, dimension, name="id") if item_id else None
         self._text = tf.keras.layers.Dense(dimension, use_bias=False, name="text") if entity.text else None
         self._tokens = MultiEncoder(vocabulary, dimension, "zeros", name="tokens") if vocabulary else None
         self._features = (
@@ -91,6 +96,7 @@ class ItemTower(tf.keras.layers.Layer):
         text: tf.Tensor | None,
         features: Mapping[str, tf.Tensor],
         seed: tf.Tensor | None = None,
+        ids: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Embeds items that the catalogue knows.
 
@@ -99,6 +105,7 @@ class ItemTower(tf.keras.layers.Layer):
           text: `[N, H]` language-model vectors, or None without text.
           features: by name, each `[N, …]`; the tokens `[N, T]` as `TEXT_TOKENS`.
           seed: of which IDs are dropped `[2]`; None drops none.
+          ids: their ID embeddings `[N, D]`, where they are not read from the table.
 
         Returns:
           `[N, D]`, each of length 1.
@@ -109,6 +116,7 @@ class ItemTower(tf.keras.layers.Layer):
         if seed is not None:
             some = tf.random.stateless_uniform(tf.shape(index), seed) >= self._id_dropout
             shown = tf.logical_and(shown, some)
-        ids = self._id(tf.minimum(index, self._first_unseen - 1))
+        if ids is None:
+            ids = self._id(tf.minimum(index, self._first_unseen - 1))
         ids *= tf.cast(shown, ids.dtype)[:, None]
         return self._normalised(ids + self._content(text, features))

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.biases import LabelBiases
+from trainer.distribution.id_tables.tables import IdTables
 from trainer.layers.dropout import dropout, split_seed
 
 
@@ -21,16 +22,24 @@ class Ranker(tf.keras.layers.Layer):
       items: number of item indices with an ID of their own, or 0 to learn nothing about single items.
       dimension: width D of user and item vectors.
       dropout: on the personal embedding and on the hidden layer.
+      id_tables: which hold the personal embeddings; every replica holds them whole when not given.
     """
 
-    def __init__(self, users: int, items: int, dimension: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        users: int,
+        items: int,
+        dimension: int,
+        dropout: float,
+        id_tables: IdTables | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self._users = users
         self._items = items
         self.user_bias = self.add_weight("user_bias", [users], initializer="zeros") if users else None
-        self._user_embedding = (
-            self.add_weight("user_embedding", [users, dimension], initializer="zeros") if users else None
-        )
+        tables, shape = id_tables or IdTables(), [users, dimension]
+        self._user_embedding = tables.add("users", self, "user_embedding", shape, "zeros") if users else None
         self.item_bias = self.add_weight("item_bias", [items], initializer="zeros") if items else None
         self._mean = self.add_weight("mean", [], initializer="zeros", trainable=False)
         self._deviation = self.add_weight("deviation", [], initializer="ones", trainable=False)
@@ -62,6 +71,7 @@ class Ranker(tf.keras.layers.Layer):
         user_vector: tf.Tensor,
         item_vector: tf.Tensor,
         seed: tf.Tensor | None = None,
+        personal: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Scores pairs: the standardised label, or without labels the logit of a click.
 
@@ -71,12 +81,13 @@ class Ranker(tf.keras.layers.Layer):
           user_vector: `[…, D]`.
           item_vector: `[…, D]`.
           seed: of dropout `[2]`; None without.
+          personal: the users' embeddings `[…, D]`, where they are not read from the table.
 
         Returns:
           `[…]` float.
         """
         of_user, of_hidden = split_seed(seed, 2)
-        user_vector = self._personal(user, user_vector, of_user)
+        user_vector = self._personal(user, user_vector, of_user, personal)
         joined = tf.concat([user_vector, item_vector, user_vector * item_vector], -1)
         hidden = dropout(self._hidden(joined), self._dropout, of_hidden)
         return self._output(hidden)[..., 0] + self._biases(user, item)
@@ -107,11 +118,18 @@ class Ranker(tf.keras.layers.Layer):
         scores = self._output(tf.reshape(hidden, [-1, hidden.shape[-1]]))
         return tf.reshape(scores, tf.shape(items)) + self._biases(user[:, None], items)
 
-    def _personal(self, user: tf.Tensor, user_vector: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def _personal(
+        self,
+        user: tf.Tensor,
+        user_vector: tf.Tensor,
+        seed: tf.Tensor | None = None,
+        personal: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """The vectors of users with what is known of how they judge."""
         if self._user_embedding is None:
             return user_vector
-        personal = tf.gather(self._user_embedding, user)
+        if personal is None:
+            personal = tf.gather(self._user_embedding, user)
         return user_vector + dropout(personal, self._dropout, seed)
 
     def _biases(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:

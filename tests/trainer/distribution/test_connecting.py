@@ -9,6 +9,7 @@ from trainer.distribution.config import (
     MirroredConfig,
     MultiWorkerConfig,
     OneConfig,
+    TpuConfig,
     is_in_cluster,
 )
 from trainer.distribution.connecting import connect, is_chief
@@ -45,6 +46,8 @@ def test_the_cpu_cannot_be_parted_once_tensorflow_has_started(examples):
     [
         ({"kind": "many"}, "train.distribution"),
         ({"kind": "one", "devices": 2}, "train.distribution.*devices"),
+        ({"kind": "one", "id_tables": "sharded"}, "train.distribution.*id_tables"),
+        ({"kind": "mirrored", "id_tables": "halved"}, "id_tables.*'replicated' or 'sharded'"),
         ({"kind": "multi_worker", "workers": 0}, "train.distribution.*workers.*greater than 0"),
     ],
 )
@@ -57,3 +60,22 @@ def test_a_training_may_go_on_on_other_devices(schema, config):
     two = MirroredConfig(kind="mirrored", devices=2)
     other = config.model_copy(update={"train": config.train.model_copy(update={"distribution": two})})
     assert fingerprint(schema, other) == fingerprint(schema, config)
+
+
+def test_tables_of_a_tpu_are_another_training(schema, config):
+    """Their checkpoints are of another kind; where tables are divided otherwise they are the same."""
+
+    def with_tables(distribution):
+        train = config.train.model_copy(update={"distribution": distribution})
+        return fingerprint(schema, config.model_copy(update={"train": train}))
+
+    plain = with_tables(OneConfig())
+    assert with_tables(MultiWorkerConfig(kind="multi_worker", id_tables="sharded")) == plain
+    assert with_tables(TpuConfig(kind="tpu")) == plain
+    assert with_tables(TpuConfig(kind="tpu", id_tables="sharded")) != plain
+
+
+def test_a_tpu_holds_the_tables_of_one_model_alone():
+    tpu = {"kind": "tpu", "id_tables": "sharded"}
+    with pytest.raises(InputError, match="refit makes a second model, and a TPU holds sharded id_tables"):
+        parse_config({"train": {"distribution": tpu, "refit": True}}, "c")

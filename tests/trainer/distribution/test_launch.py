@@ -21,9 +21,12 @@ from trainer.train import train
 
 @pytest.fixture
 def on_two_workers(config):
-    def make(**changes) -> TrainerConfig:
+    def make(id_tables: str = "replicated", **changes) -> TrainerConfig:
         values = config.model_dump(mode="json", by_alias=True)
-        values["train"] |= {"distribution": {"kind": "multi_worker", "workers": 2}, "epochs": 4} | changes
+        two = {"kind": "multi_worker", "workers": 2, "id_tables": id_tables}
+        values["train"] |= {"distribution": two, "epochs": 4} | changes
+        if id_tables == "sharded":
+            values["model"]["negatives"] |= {"kind": "sampled", "uniform": 10}
         return TrainerConfig.model_validate(values)
 
     return make
@@ -49,8 +52,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_a_killed_worker_is_started_again(tmp_path, examples, on_two_workers):
-    process = started(tmp_path, examples, on_two_workers())
+def test_a_killed_worker_is_started_again_and_finds_its_rows(tmp_path, examples, on_two_workers):
+    """The tables are divided among the workers, the harder case: one that is lost takes its rows along."""
+    process = started(tmp_path, examples, on_two_workers(id_tables="sharded"))
     lines, killed = [], False
     for line in process.stdout:
         lines.append(line)

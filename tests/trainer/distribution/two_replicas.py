@@ -16,8 +16,12 @@ from rich.console import Console
 
 from preprocessing.schema import Schema
 from trainer.config import TrainerConfig
+from trainer.distribution.checkpoints import Checkpoints
+from trainer.distribution.cluster import Cluster
 from trainer.distribution.config import MirroredConfig
 from trainer.distribution.connecting import connect
+from trainer.distribution.id_tables.row_shards import RowShards
+from trainer.distribution.optimizer import joint_norm
 from trainer.distribution.replica import Replica
 from trainer.progress import Progress
 from trainer.train import build_model, prepare
@@ -35,7 +39,13 @@ BASE = {
 }
 SAMPLED = {"negatives": {"kind": "sampled", "uniform": 10}}
 TUNED = {"language_model": {"mode": "lora", "texts_per_step": 9}}
-MODELS = {"full": BASE, "sampled": BASE | SAMPLED, "tuned": BASE | TUNED}
+MODELS = {
+    "full": BASE,
+    "sampled": BASE | SAMPLED,
+    "sharded": BASE | SAMPLED,
+    "tuned": BASE | TUNED,
+    "sharded_tuned": BASE | SAMPLED | TUNED,
+}
 
 
 class Setting:
@@ -48,8 +58,11 @@ class Setting:
     """
 
     def __init__(self, examples: Path, scratch: Path, name: str) -> None:
-        self.config = TrainerConfig.model_validate({"model": MODELS[name], "train": {"batch_size": 8}})
-        self.cluster = connect(MirroredConfig(kind="mirrored", devices=2))
+        tables = "sharded" if name.startswith("sharded") else "replicated"
+        two = MirroredConfig(kind="mirrored", devices=2, id_tables=tables)
+        train = {"batch_size": 8, "distribution": two.model_dump()}
+        self.config = TrainerConfig.model_validate({"model": MODELS[name], "train": train})
+        self.cluster = connect(two)
         self._examples, self._schema = examples, Schema.read(examples)
         self.batches = TrainingBatches(examples, self._schema, 9, 8, 0)
         (scratch / name).mkdir()
@@ -78,11 +91,8 @@ class Setting:
             loss = model.compute_loss(batch, training=True)
         gradients = tape.gradient(loss, model.trainable_variables)
         pairs = list(zip(gradients, model.trainable_variables, strict=True))
-        norm = tf.linalg.global_norm([each for each, _ in model.optimizer.aggregate_gradients(pairs)])
-        dense = [
-            tf.zeros_like(weight) if each is None else tf.convert_to_tensor(each) for each, weight in pairs
-        ]
-        return loss, dense, norm
+        norm = joint_norm(*zip(*model.optimizer.aggregate_gradients(pairs), strict=True))
+        return loss, [dense(each, weight) for each, weight in pairs], norm
 
     def on_two(self, function, batch):
         """What both replicas give for a batch that each is handed: a list of the two."""
@@ -93,6 +103,19 @@ class Setting:
         return [tf.nest.map_structure(lambda value, n=n: local(value)[n].numpy(), outputs) for n in (0, 1)]
 
 
+def dense(gradient, weight) -> tf.Tensor:
+    """The gradient of a whole weight; zero for the rows that other replicas hold."""
+    if gradient is None:
+        return tf.zeros_like(weight)
+    gradient = tf.convert_to_tensor(gradient)
+    if not isinstance(weight, RowShards):
+        return gradient
+    replica = Replica.here()
+    rows = replica.number + replica.count * tf.range(gradient.shape[0])
+    shape = [replica.count * gradient.shape[0], *gradient.shape[1:]]
+    return tf.scatter_nd(rows[:, None], gradient, shape)[: weight.shape[0]]
+
+
 def step(model, batch) -> tf.Tensor:
     model.train_step(batch)
     return tf.constant(0)
@@ -100,6 +123,37 @@ def step(model, batch) -> tf.Tensor:
 
 def flat(gradients) -> np.ndarray:
     return np.concatenate([np.ravel(each) for each in gradients])
+
+
+def sharding(setting: Setting, folder: Path, batch) -> dict[str, np.ndarray]:
+    """What each replica holds, and what goes through a checkpoint."""
+    one, two, found = setting.one, setting.two, {}
+
+    def kept(model) -> list[tf.Variable]:
+        return [*model.variables, *model.optimizer.variables, *model.average.variables]
+
+    once = {variable.ref(): variable for variable in kept(two)}.values()
+    tables = [variable for variable in once if isinstance(variable, RowShards)]
+    found["rows"] = [variable.shape[0] for variable in tables]
+    found["own_rows"] = [[part.shape[0] for part in variable.values] for variable in tables]
+    found["devices"] = [part.device for part in tables[0].values]
+    with setting.cluster.scope():
+        written = Checkpoints(
+            folder, setting.cluster, model=two, optimizer=two.optimizer, average=two.average
+        )
+        written.save(1)
+        found["written"] = flat([variable.numpy() for variable in kept(two)])
+    Checkpoints(folder, Cluster(), model=one, optimizer=one.optimizer, average=one.average).restore()
+    found["read_by_one"] = flat([variable.numpy() for variable in kept(one)])
+    setting.on_two(step, batch)
+    with setting.cluster.scope():
+        found["moved"] = flat([variable.numpy() for variable in kept(two)])
+        written.restore()
+        found["read_by_two"] = flat([variable.numpy() for variable in kept(two)])
+        with two.id_tables.whole(setting.cluster):
+            found["catalogue"] = tf.function(two.catalogue)().numpy()
+    found["catalogue_of_one"] = one.catalogue().numpy()
+    return found
 
 
 def main(examples: Path, scratch: Path, name: str) -> None:
@@ -133,6 +187,8 @@ def main(examples: Path, scratch: Path, name: str) -> None:
         with setting.cluster.scope() if number == "two" else tf.name_scope(""), model.average.applied():
             averages = flat([weight.numpy() for weight in model.trainable_variables])
         found[f"{number}_averages"] = averages - before
+    if name.startswith("sharded"):
+        found |= sharding(setting, scratch / "checkpoints", some[0])
     np.savez(scratch / f"{name}.npz", **found)
 
 

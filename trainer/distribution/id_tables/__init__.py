@@ -1,0 +1,1 @@
+"""Where the embeddings of items and users are held while several replicas learn them."""
