@@ -42,7 +42,7 @@ def variants(config: RunConfig, groups: Sequence[str], epochs: int) -> list[Vari
     base = _changed(config.trainer, epochs, language_model={"mode": "frozen"})
     changes: dict[str, dict[str, dict[str, Any]]] = {
         "modes": {name: {"language_model": settings} for name, settings in MODES.items() if name != "frozen"},
-        "layers": {f"{count} layers": {"language_model": {"layers": count}} for count in LAYERS},
+        "layers": {f"layers: {count}": {"language_model": {"layers": count}} for count in LAYERS},
         "dimensions": {
             f"dimension {size}": {"dimension": size} for size in DIMENSIONS if size != base.model.dimension
         },

@@ -47,7 +47,7 @@ def test_a_group_changes_one_thing_of_the_base(shop: Path) -> None:
     base = found[0].config
     assert names[1:] == [
         *("lora", "last_n", "full"),
-        *("1 layers", "2 layers", "4 layers"),
+        *("layers: 1", "layers: 2", "layers: 4"),
         *("dimension 32", "dimension 128"),
     ]
     for variant in found[1:]:
