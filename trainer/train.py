@@ -136,8 +136,7 @@ def train(
     if not cluster.is_chief:
         progress = Progress(Console(quiet=True))
     cluster.from_chief(lambda: take_over(training, identity))
-    if cluster.strategy is not None:
-        cluster.from_chief(lambda: _keep_texts(examples, training, schema, config, progress))
+    cluster.from_chief(lambda: _keep_texts(examples, training, schema, config, progress))
     with cluster.scope():
         result = _train(
             examples, training, schema, config, progress, logs or training / "logs", start, callbacks, cluster
@@ -241,8 +240,13 @@ def _make_ready(
 def _keep_texts(
     examples: Path, training: Path, schema: Schema, config: TrainerConfig, progress: Progress
 ) -> None:
-    """Reads the texts of a frozen language model before there are replicas, which would read them again."""
+    """Reads the texts of a frozen language model before anything else.
+
+    Replicas would read them again. And where a language model is made before the towers, chance makes other
+    towers: a training that was cut off before its first epoch, with the texts read, would begin with others.
+    """
     schema = _read_by_model(schema, config)
+    _check_content(schema, config)
     tables = read_entities(examples, schema, "items"), read_entities(examples, schema, "users")
     keep_texts(examples, training, schema, config.model.language_model, tables, progress)
 
