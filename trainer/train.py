@@ -166,8 +166,7 @@ def _train(
     read_texts(model, progress)
     with progress.training(journal.epochs, settings.epochs):
         while not journal.finished and (epoch := journal.epochs) < settings.epochs:
-            prepared = model.id_tables.prepared(batches.epoch(epoch), model.draw, model.known_user)
-            cluster.fit_epoch(model, prepared, epoch, [journal, *callbacks])
+            _fit_epoch(model, batches, epoch, [journal, *callbacks], cluster)
     journal.restore_best()
     model.refresh_texts(progress)
     with model.id_tables.whole(cluster):
@@ -212,7 +211,18 @@ def refit(
     progress.say(f"Training on the validation part too, for {epochs} epochs")
     with progress.training(journal.epochs, epochs):
         for epoch in range(journal.epochs, epochs):
-            cluster.fit_epoch(model, batches.epoch(epoch), epoch, [journal])
+            _fit_epoch(model, batches, epoch, [journal], cluster)
+
+
+def _fit_epoch(
+    model: Tandem,
+    batches: TrainingBatches,
+    epoch: int,
+    callbacks: list[tf.keras.callbacks.Callback],
+    cluster: Cluster,
+) -> None:
+    prepared = model.id_tables.prepared(batches.epoch(epoch), model.draw, model.known_user)
+    cluster.fit_epoch(model, prepared, epoch, callbacks)
 
 
 def _make_ready(

@@ -12,8 +12,9 @@ from trainer.distribution.id_tables.tpu import HostCopy, TpuTables, saved_tables
 from trainer.draw import DRAWN
 from trainer.export import export
 from trainer.layers.id_embedding import IdEmbedding
+from trainer.refit import exported_checkpoint
 from trainer.result import TrainResult, fingerprint
-from trainer.train import build_model, prepare
+from trainer.train import build_model, prepare, refit
 from trainer.training_batches import TrainingBatches
 from trainer.version import Version
 from trainer.warm_start import WarmStart
@@ -103,6 +104,21 @@ def test_it_learns_and_its_tables_are_exported_as_plain_ones(
     TrainResult(fingerprint(schema, on_tpu), 1, 1, 0.1, 0.1, 0.1, None).write(training)
     folder = export(examples, training, tmp_path / "model", on_tpu, progress)
     np.testing.assert_allclose(Version.read(folder).items.vectors, model.catalogue().numpy(), atol=1e-5)
+
+
+class Watching(Cluster):
+    """Remembers what it was given to train on."""
+
+    def fit_epoch(self, model, batches, epoch, callbacks):
+        self.seen = batches.element_spec
+        super().fit_epoch(model, batches, epoch, callbacks)
+
+
+def test_rows_are_drawn_on_the_host_for_the_validation_part_too(tmp_path, examples, schema, on_tpu, progress):
+    cluster = Watching()
+    refit(examples, tmp_path, schema, on_tpu, 1, progress, None, cluster)
+    assert set(cluster.seen[DRAWN]["rows"]) == {"items", "users"}
+    assert exported_checkpoint(tmp_path, refitted=True)
 
 
 def test_what_a_checkpoint_holds_is_what_is_read_on_the_host(models):
