@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ import tensorflow as tf
 from preprocessing.schema import RESERVED, Entity, InputError, Schema, folder_digest, read_vocabulary
 from trainer.config import ModelConfig, TrainerConfig
 from trainer.distribution.id_tables.tpu import TpuTables
+from trainer.language_model.config import FrozenConfig, LanguageModelConfig, TuningConfig
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import exported_checkpoint
@@ -21,6 +23,9 @@ FREE = frozenset(
     {"dropout", "ranker_dropout", "id_dropout", "user_dropout", "temperature", "negatives", "loss"}
 )
 """The keys of `model:` that say how it is trained, not what its weights are."""
+
+FREE_OF_LANGUAGE_MODEL = {"dropout", *TuningConfig.model_fields} - set(LanguageModelConfig.model_fields)
+"""The same of `model.language_model:`."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class WarmStart:
     """An older model to start from.
 
     What it learned about single items, users and values of attributes is found by their ids; what it does
-    not know starts like what training never saw, at zero. All other weights are taken as they are.
+    not know starts like what training never saw, at zero. All other weights are taken as they are. Where the
+    older model's language model was frozen, the newer one's may learn: it starts as it is.
 
     Attributes:
       examples: that it was trained on.
@@ -94,8 +100,8 @@ class WarmStart:
         users = _known(self.examples, schema.users), _known(examples, model.schema.users)
         tables = _tables(self.examples, older.schema, examples, model.schema, Rows(*items), Rows(*users))
         # Both are made of the same config and the same attributes, so their weights stand in the same order.
-        for old, new in zip(older.variables, model.variables, strict=True):
-            assert old.name == new.name
+        for old, new in zip(older.variables, _shared(older, model), strict=True):
+            assert _within(old) == _within(new)
             rows = tables.get(new.name.removesuffix(":0"))
             new.assign(old if rows is None else rows.moved(old.numpy(), tuple(new.shape)))
         shares = (
@@ -103,6 +109,19 @@ class WarmStart:
             for name, (old, new) in (("items", items), ("users", users))
         )
         progress.say(f"Starting from {self.training}, which knows {' and '.join(shares)}")
+
+
+def _shared(older: Tandem, newer: Tandem) -> list[tf.Variable]:
+    """The newer weights that the older model has too: a language model that only now learns has its own."""
+    if older.language_model is not None or newer.language_model is None:
+        return list(newer.variables)
+    tuned = {weight.ref() for weight in newer.language_model.variables}
+    return [weight for weight in newer.variables if weight.ref() not in tuned]
+
+
+def _within(weight: tf.Variable) -> str:
+    """A weight's name in its part of the model; BERTs of one process are numbered."""
+    return str(weight.name).partition("/")[2]
 
 
 def _known(examples: Path, entity: Entity) -> tuple[str, ...]:
@@ -140,11 +159,15 @@ def _check_config(older: ModelConfig, newer: ModelConfig) -> None:
     Raises:
       InputError: every key that differs.
     """
-    old, new = (config.model_dump(by_alias=True) for config in (older, newer))
+    old, new = _shape(older), _shape(newer)
+    if isinstance(older.language_model, FrozenConfig):
+        old["language_model"], new["language_model"] = (
+            {"layers": each.language_model.layers} for each in (older, newer)
+        )
     differences = [
         f"model.{key}: {old[key]!r} in the older model, {new[key]!r} here"
         for key in new
-        if key not in FREE and old[key] != new[key]
+        if old[key] != new[key]
     ]
     # A ranker that is not trained keeps its weights in another order.
     if bool(older.loss.alpha) != bool(newer.loss.alpha):
@@ -152,6 +175,13 @@ def _check_config(older: ModelConfig, newer: ModelConfig) -> None:
             f"model.loss.alpha: {older.loss.alpha} in the older model, {newer.loss.alpha} here"
         )
     _refuse(differences)
+
+
+def _shape(config: ModelConfig) -> dict[str, Any]:
+    """The keys of `model:` that give the weights their shape and meaning."""
+    shape = config.model_dump(by_alias=True, exclude=set(FREE))
+    shape["language_model"] = config.language_model.model_dump(exclude=FREE_OF_LANGUAGE_MODEL)
+    return shape
 
 
 def _check_schema(older_examples: Path, older: Schema, newer_examples: Path, newer: Schema) -> None:

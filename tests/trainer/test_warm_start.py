@@ -43,6 +43,12 @@ def _model(examples, folder, config, progress):
     return build_model(examples, folder, Schema.read(examples), config, progress)
 
 
+def _with(config, **model):
+    document = config.model_dump(by_alias=True)
+    document["model"] |= model
+    return TrainerConfig.model_validate(document)
+
+
 def _vectors(model, items):
     return dict(zip(items.ids.tolist(), model.catalogue().numpy(), strict=True))
 
@@ -98,10 +104,47 @@ def test_refitting_starts_there_too(newer, start, config, tmp_path, progress):
     np.testing.assert_allclose(refitted.catalogue(), first.catalogue(), atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "tuning", [{"mode": "lora", "rank": 2}, {"mode": "last_n", "tuned_layers": 1}, {"mode": "full"}], ids=str
+)
+def test_a_language_model_that_was_frozen_may_learn_from_there(
+    examples, training, start, config, tmp_path, progress, tuning
+):
+    frozen, _, _ = _model(examples, training, config, progress)
+    tf.train.Checkpoint(model=frozen).restore(exported_checkpoint(training, False)).expect_partial()
+    tuned = _with(config, language_model=tuning)
+    model, _, _ = _model(examples, tmp_path, tuned, progress)
+    start.into(model, examples, progress)
+    model.refresh_texts(progress)
+    np.testing.assert_allclose(model.catalogue(), frozen.catalogue(), atol=1e-5)
+    brief = tuned.model_copy(update={"train": config.train.model_copy(update={"epochs": 1})})
+    train(examples, tmp_path, brief, progress, start=start)
+    # What it learned is gone on from too, with settings that say how it learns.
+    slower = _with(brief, language_model=tuning | {"learning_rate": 1e-6, "texts_per_step": 2})
+    again, _, _ = _model(examples, tmp_path / "again", slower, progress)
+    WarmStart(examples, tmp_path, brief).into(again, examples, progress)
+    learned = tf.train.load_checkpoint(exported_checkpoint(tmp_path, False))
+    assert again.language_model.tuned
+    saved = [
+        learned.get_tensor(name) for name, _ in tf.train.list_variables(exported_checkpoint(tmp_path, False))
+    ]
+    for weight in again.language_model.tuned:
+        assert any(np.array_equal(weight, each) for each in saved)
+
+
+def test_a_language_model_that_learned_is_no_frozen_one(examples, training, config, tmp_path, progress):
+    tuned = WarmStart(examples, training, _with(config, language_model={"mode": "full"}))
+    model, _, _ = _model(examples, tmp_path, config, progress)
+    with pytest.raises(InputError, match=r"model.language_model: \{'mode': 'full'.*'mode': 'frozen'"):
+        tuned.into(model, examples, progress)
+    shallow, _, _ = _model(examples, tmp_path, _with(config, language_model={"layers": 1}), progress)
+    with pytest.raises(InputError, match=r"model.language_model: \{'layers': None\} .* \{'layers': 1\}"):
+        WarmStart(examples, training, config).into(shallow, examples, progress)
+
+
 def test_another_shape_is_refused_with_every_difference(newer, start, config, tmp_path, progress):
-    document = config.model_dump(by_alias=True)
-    document["model"] |= {"dimension": 8, "user_id": False, "temperature": 0.2, "loss": {"alpha": 0.0}}
-    model, _, _ = _model(newer, tmp_path, TrainerConfig.model_validate(document), progress)
+    shape = {"dimension": 8, "user_id": False, "temperature": 0.2, "loss": {"alpha": 0.0}}
+    model, _, _ = _model(newer, tmp_path, _with(config, **shape), progress)
     with pytest.raises(InputError) as error:
         start.into(model, newer, progress)
     assert str(error.value).splitlines() == [
