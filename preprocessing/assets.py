@@ -190,7 +190,7 @@ def fetch(asset: Asset) -> Path:
         # The system drops this lock when its holder dies, so that a kill never blocks the next run.
         with fasteners.InterProcessLock(target.with_name(f".{asset.name}.lock")):
             if cached(asset) is None:
-                with whole_folder(target, None) as scratch:
+                with whole_folder(target) as scratch:
                     _download(asset, scratch)
     except OSError as error:
         raise InputError(_disk_message(asset, error)) from None

@@ -46,7 +46,7 @@ def check_dataflow(config: DataConfig, beam_options: Sequence[str]) -> None:
         importlib.import_module("apache_beam.runners.dataflow.internal.apiclient")
     except ImportError as error:
         raise InputError(
-            f"{RUNNER} needs the extra gcp: pip install 'tandem-recommender[gcp]' ({error})"
+            f"{RUNNER} needs the extra gcp: pip install -c constraints.txt -e '.[gcp]' ({error})"
         ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from preprocessing.runner import run_pipeline, shared_folder, shuffle_beside
 from preprocessing.schema import (
     RESERVED,
     SCHEMA_FILE,
+    STATISTICS_FILE,
     Entity,
     InputError,
     Label,
@@ -33,8 +35,11 @@ from preprocessing.statistics import (
     table_statistics,
     write_statistics,
 )
-from preprocessing.text import text_of
+from preprocessing.text import FOLDER, text_of
 from preprocessing.write import QUARANTINE_FILE, SUMMARY_FILE, shard_names
+
+WRITTEN = (SCHEMA_FILE, STATISTICS_FILE, "*.tfrecord", "quarantine-*.jsonl", "vocabulary-*.txt", FOLDER)
+"""The names of all that stands in a folder of examples."""
 
 
 def _silent(phase: str) -> None:
@@ -70,7 +75,7 @@ def preprocess(
     progress("checking the tables and the language model")
     plan = make_plan(config, base)
     refused = refused_file(output)
-    with whole_folder(output, SCHEMA_FILE) as scratch:
+    with whole_folder(output, _are_examples) as scratch:
         progress("reading, checking, splitting, tokenising")
         with shared_folder(scratch, beam_options) as root, shuffle_beside(root) as shuffle:
             run_pipeline(lambda pipeline: Graph(pipeline, plan, root, shuffle).lay(), workers, beam_options)
@@ -93,6 +98,13 @@ def preprocess(
         schema.write(scratch)
     refused.unlink(missing_ok=True)  # of an earlier run
     return schema
+
+
+def _are_examples(folder: Path) -> bool:
+    """Whether a folder holds what `preprocess` writes, and nothing else."""
+    names = {path.name for path in folder.iterdir()}
+    known = {name for name in names if any(fnmatch(name, pattern) for pattern in WRITTEN)}
+    return names == known and {SCHEMA_FILE, STATISTICS_FILE} <= names
 
 
 def refused_file(output: Path) -> Path:

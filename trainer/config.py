@@ -133,7 +133,7 @@ class TrainConfig(Document):
     averaging: Share = 0.99
     patience: pydantic.PositiveInt = 10
     refit: bool = False
-    seed: int = 0
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**32)] = 0
     distribution: AnyDistributionConfig = OneConfig()
 
     @pydantic.model_validator(mode="after")

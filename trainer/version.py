@@ -174,7 +174,7 @@ class Version:
         folder = model / str(next_version(model))
         with (
             tempfile.TemporaryDirectory() as temporary,
-            whole_folder(folder, "saved_model.pb") as scratch,
+            whole_folder(folder) as scratch,
         ):
             catalogue = Catalogue(items.ids, items.titles, items.vectors, items.new, Path(temporary))
             search = None if found_by is None else self._search(catalogue, index, found_by, progress)

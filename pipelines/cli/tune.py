@@ -45,7 +45,7 @@ def tune(
         del matplotlib, optuna
     except ImportError as error:
         raise InputError(
-            f"{error.name} is missing; `pip install 'tandem-recommender[tune]'` brings it"
+            f"{error.name} is missing; `pip install -c constraints.txt -e '.[tune]'` brings it"
         ) from None
     console = Console(highlight=False)
     with console.status("starting Optuna and TensorFlow"):

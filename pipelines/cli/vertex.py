@@ -82,5 +82,5 @@ def _check_installed() -> None:
         del google, google_cloud_pipeline_components, kfp
     except ImportError as error:
         raise InputError(
-            f"{error.name} is missing; `pip install 'tandem-recommender[vertex]'` brings it"
+            f"{error.name} is missing; `pip install -c constraints.txt -e '.[vertex]'` brings it"
         ) from None

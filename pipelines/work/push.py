@@ -42,7 +42,7 @@ def push(job: Job) -> Artifact:
         target = serving / str(newest)
         if not (newest and _is_of_this_attempt(target, version)):
             target = serving / str(newest + 1)
-            with whole_folder(target, None) as scratch:
+            with whole_folder(target) as scratch:
                 shutil.copytree(version, scratch, dirs_exist_ok=True)
     job.display.console.print(f"pushed {version} to {target}", markup=False, soft_wrap=True)
     return Artifact(target, folder_digest(target))

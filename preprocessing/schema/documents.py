@@ -26,6 +26,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                message = "merge keys (<<) are not taken; `extends:` names a config to start from"
+                raise yaml.constructor.ConstructorError(None, None, message, key_node.start_mark)
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
@@ -53,7 +56,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error}") from None
     try:
         document = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise InputError(f"{path}: not valid YAML: nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError of what looks like a date and is none
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,25 +12,26 @@ from preprocessing.schema.errors import InputError
 
 
 @contextmanager
-def whole_folder(target: Path, marker: str | None) -> Iterator[Path]:
+def whole_folder(target: Path, is_ours: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """Gives a scratch folder that becomes `target` when the block ends well.
 
     A killed or failed block leaves `target` as it was. The scratch folder stands beside the target,
     so that the rename stays on one file system; the next call for the same target sweeps it away.
-    A folder that stood at `target` is replaced, if it holds `marker`: anything else is not ours to delete.
+    A folder that stood at `target` is replaced, if it is empty or `is_ours`.
 
     Args:
       target: where the folder is to stand.
-      marker: a file that every such folder holds; None where nobody else can have put anything.
+      is_ours: tells whether all that a folder holds was written by an earlier run; None where nobody else
+        can have put anything.
 
     Raises:
-      InputError: a file, or a folder that holds something else, stands at `target`.
+      InputError: a file, or a folder that is not ours to delete, stands at `target`.
     """
     target = target.resolve()
     if target.exists() and not target.is_dir():
         raise InputError(f"{target}: a folder is to be written here, but a file is in the way")
-    if marker and target.exists() and any(target.iterdir()) and not (target / marker).exists():
-        raise InputError(f"{target}: holds files, but no {marker} of an earlier run; choose another folder")
+    if is_ours and target.exists() and any(target.iterdir()) and not is_ours(target):
+        raise InputError(f"{target}: holds files that no earlier run wrote; choose another folder")
     scratch = target.with_name(f".{target.name}.partial")
     replaced = target.with_name(f".{target.name}.replaced")
     if replaced.exists() and not target.exists():
@@ -50,7 +51,13 @@ def whole_folder(target: Path, marker: str | None) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Writes a file that appears with all its content or not at all; its folder must be there."""
+    """Writes a file that appears with all its content or not at all; its folder must be there.
+
+    Raises:
+      InputError: a folder stands there.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: a file is to be written here, but a folder is in the way")
     scratch = path.with_name(f".{path.name}.partial")
     scratch.write_bytes(content)
     scratch.replace(path)

@@ -42,6 +42,23 @@ def test_wrong_bases_are_named(tmp_path):
             read_config_mapping(tmp_path / f"{name}.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: 2024-02-30\n", "not valid YAML: day is out of range for month"),
+        (f"name: {'[' * 3000}\n", "not valid YAML: nested too deeply"),
+        ("one: &a {x: 1}\ntwo: {<<: *a}\n", r"merge keys \(<<\) are not taken; `extends:` names a config"),
+        ("train: {seed: 1, seed: 2}\n", "the key 'seed' is given twice"),
+        ("1: one\n", "the key 1 is no text"),
+        ("name: [\n", "not valid YAML: "),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_refused(tmp_path, text, message):
+    write(tmp_path, broken=text)
+    with pytest.raises(InputError, match=f"broken.yaml: {message}" if "YAML" in message else message):
+        read_config_mapping(tmp_path / "broken.yaml")
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_configs_that_come_along_are_valid(path):
     assert RunConfig.read(path).name == path.stem

@@ -369,12 +369,23 @@ def test_the_bytes_depend_on_no_workers_or_shuffle(project: Any, monkeypatch: py
 
 
 def test_earlier_examples_are_replaced(shop: Any) -> None:
-    shop.output.mkdir()
-    (shop.output / "schema.json").touch()
+    shop.preprocess()
     (shop.output / "left-over.tfrecord").touch()
     shop.preprocess()
     assert not (shop.output / "left-over.tfrecord").exists()
     assert not list(shop.folder.glob(".examples*"))
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_what_no_earlier_run_wrote_is_not_deleted(shop: Any, earlier: bool) -> None:
+    if earlier:
+        shop.preprocess()
+    shop.output.mkdir(exist_ok=True)
+    (shop.output / "schema.json").touch()  # anybody's may have this name
+    (shop.output / "notes.txt" if earlier else shop.output / "schema.json").write_text("mine")
+    with pytest.raises(InputError, match="holds files that no earlier run wrote; choose another folder"):
+        shop.preprocess()
+    assert "mine" in [path.read_text() for path in shop.output.glob("[ns][oc]*")]
 
 
 def test_workers_elsewhere_write_below_the_temp_location(shop: Any) -> None:

@@ -130,6 +130,9 @@ def test_config_errors_name_the_key():
         parse_config({"model": {"dimension": 10, "heads": 3}}, "c")
     with pytest.raises(InputError, match=r"c: train.epochs: .*greater than 0 \(found 0\)"):
         parse_config({"train": {"epochs": 0}}, "c")
+    for seed in (-1, 2**32):
+        with pytest.raises(InputError, match=rf"c: train.seed: .*\(found {seed}\)"):
+            parse_config({"train": {"seed": seed}}, "c")
     with pytest.raises(
         InputError,
         match=r"c: unknown section trian; allowed: data, .*export, model, name, .*train, tune, vertex",

@@ -11,4 +11,6 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     arguments = ["tune", "--config", "c.yaml", "--output", str(tmp_path), "--trials", "1"]
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, InputError)
-    assert str(result.exception) == "optuna is missing; `pip install 'tandem-recommender[tune]'` brings it"
+    assert (
+        str(result.exception) == "optuna is missing; `pip install -c constraints.txt -e '.[tune]'` brings it"
+    )

@@ -14,7 +14,9 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, command):
     config = write_config(tmp_path, config_values())
     result = CliRunner().invoke(app, ["vertex", command, "--config", str(config)])
     assert isinstance(result.exception, InputError)
-    assert str(result.exception) == "kfp is missing; `pip install 'tandem-recommender[vertex]'` brings it"
+    assert (
+        str(result.exception) == "kfp is missing; `pip install -c constraints.txt -e '.[vertex]'` brings it"
+    )
 
 
 def test_without_credentials_nothing_is_sent(tandem, tmp_path, monkeypatch):
