@@ -45,14 +45,16 @@ class Server:
         self.rest_port = 0
         config_text = config_files.read_text(options.model_config_file) if options.model_config_file else ""
         events = Events()
+        configs = _model_configs(options, config_text)
         self._manager = ModelManager(
-            _model_configs(options, config_text), loading.loader(options, events), _watch(options), events
+            configs or [], loading.loader(options, events), _watch(options), events
         )
         self._config_watch = None
         if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
             self._config_watch = config_watch.ConfigWatch(
                 options.model_config_file,
                 config_text,
+                configs,
                 self._manager,
                 options.model_config_file_poll_wait_seconds,
             )
@@ -147,7 +149,7 @@ def _addresses(server: Server) -> Iterator[str]:
         yield f"Exporting HTTP/REST API at:localhost:{server.rest_port} ..."
 
 
-def _model_configs(options: ServerOptions, config_text: str) -> Sequence[ModelConfig]:
+def _model_configs(options: ServerOptions, config_text: str) -> Sequence[ModelConfig] | None:
     if options.model_config_file:
         return config_watch.parse(config_text, options.model_config_file)
     return [ModelConfig(options.model_name, options.model_base_path)]

@@ -69,6 +69,11 @@ class ModelManager:
         self._stopping = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="file_system_poll", daemon=True)
 
+    @property
+    def configs(self) -> Sequence[ModelConfig]:
+        """The models that are to be served."""
+        return self._configs
+
     def start(self) -> None:
         """Loads a version of every model, waiting for it to appear, then keeps watching.
 

@@ -5,28 +5,32 @@ A base path holds one folder a version, named by its number, as TensorFlow Servi
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import tensorflow as tf
 
 from serving.errors import Code, ServingError
 
-# What a version policy is: of the versions found, those that should be served.
+# What a version policy is: of the versions found, those that should be served. Two that choose alike
+# are equal.
 VersionPolicy = Callable[[Collection[int]], set[int]]
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
-def latest(count: int = 1) -> VersionPolicy:
-    """Makes the policy that serves the `count` highest versions."""
+@dataclasses.dataclass(frozen=True)
+class Latest:
+    """The policy that serves the `count` highest versions."""
 
-    def policy(found: Collection[int]) -> set[int]:
-        return set(sorted(found)[-count:])
+    count: int = 1
 
-    return policy
+    def __call__(self, found: Collection[int]) -> set[int]:
+        """Chooses of the versions found."""
+        return set(sorted(found)[-self.count :])
 
 
 def every(found: Collection[int]) -> set[int]:
@@ -34,14 +38,15 @@ def every(found: Collection[int]) -> set[int]:
     return set(found)
 
 
-def specific(wanted: Iterable[int]) -> VersionPolicy:
-    """Makes the policy that serves the versions wanted, as far as they are there."""
-    chosen = frozenset(wanted)
+@dataclasses.dataclass(frozen=True)
+class Specific:
+    """The policy that serves the versions wanted, as far as they are there."""
 
-    def policy(found: Collection[int]) -> set[int]:
-        return set(found) & chosen
+    wanted: frozenset[int]
 
-    return policy
+    def __call__(self, found: Collection[int]) -> set[int]:
+        """Chooses of the versions found."""
+        return set(found) & self.wanted
 
 
 def find(base_path: str) -> dict[int, str]:

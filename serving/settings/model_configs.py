@@ -30,7 +30,7 @@ class ModelConfig:
 
     name: str
     base_path: str
-    policy: versions.VersionPolicy = dataclasses.field(default_factory=versions.latest)
+    policy: versions.VersionPolicy = dataclasses.field(default_factory=versions.Latest)
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
@@ -47,14 +47,16 @@ def from_proto(config: model_server_config_pb2.ModelServerConfig) -> Sequence[Mo
         if model.name in seen:
             raise ServingError(f"Illegal to list model {model.name} multiple times in config list")
         seen.add(model.name)
-    return [_model(model) for model in config.model_config_list.config]
+    models = [_model(model) for model in config.model_config_list.config]
+    for model in config.model_config_list.config:
+        if model.HasField("logging_config"):
+            log.warning("logging_config of model %s has no effect here: requests are not logged", model.name)
+    return models
 
 
 def _model(model: model_server_config_pb2.ModelConfig) -> ModelConfig:
     _check_path(model)
     _check_platform(model)
-    if model.HasField("logging_config"):
-        log.warning("logging_config of model %s has no effect here: requests are not logged", model.name)
     return ModelConfig(
         model.name, model.base_path, _policy(model.model_version_policy), dict(model.version_labels)
     )
@@ -93,5 +95,5 @@ def _policy(
     if choice == "all":
         return versions.every
     if choice == "specific":
-        return versions.specific(policy.specific.versions)
-    return versions.latest(max(policy.latest.num_versions, 1))
+        return versions.Specific(frozenset(policy.specific.versions))
+    return versions.Latest(max(policy.latest.num_versions, 1))

@@ -169,7 +169,7 @@ def test_a_base_path_that_vanishes_changes_nothing(model, tmp_path):
 def test_a_policy_of_several_versions_serves_each(tmp_path, half_plus_two, publish):
     for version in (1, 2, 3):
         publish(half_plus_two, tmp_path, version)
-    model = make_model(tmp_path, policy=versions.specific([1, 2, 9]))
+    model = make_model(tmp_path, policy=versions.Specific(frozenset([1, 2, 9])))
     model.refresh()
     assert states(model) == {2: State.AVAILABLE, 1: State.AVAILABLE}
     with model.acquire(1) as servable:
@@ -230,7 +230,7 @@ def test_a_folder_without_a_graph_counts_only_while_another_version_serves(tmp_p
 def test_why_a_model_is_missing(tmp_path, half_plus_two, publish):
     assert "no model version in" in str(make_model(tmp_path).why_missing())
     publish(half_plus_two, tmp_path, 1)
-    never = make_model(tmp_path, policy=versions.specific([9]))
+    never = make_model(tmp_path, policy=versions.Specific(frozenset([9])))
     assert str(never.why_missing()) == f"the version policy takes none of the versions in {tmp_path}: 1"
     never.retire()
     assert str(never.why_missing()) == "Servable not found for request: Latest(m)"

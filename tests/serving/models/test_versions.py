@@ -24,15 +24,15 @@ def test_finds_whole_numeric_folders_only(tmp_path):
 
 
 def test_the_latest_are_the_highest():
-    assert versions.latest()([3, 20, 1]) == {20}
-    assert versions.latest(2)([3, 20, 1]) == {3, 20}
-    assert versions.latest(5)([3, 20, 1]) == {1, 3, 20}
-    assert versions.latest()([]) == set()
+    assert versions.Latest()([3, 20, 1]) == {20}
+    assert versions.Latest(2)([3, 20, 1]) == {3, 20}
+    assert versions.Latest(5)([3, 20, 1]) == {1, 3, 20}
+    assert versions.Latest()([]) == set()
 
 
 def test_all_versions_or_those_that_are_named():
     assert versions.every([3, 20]) == {3, 20}
-    assert versions.specific([20, 7])([3, 20]) == {20}
+    assert versions.Specific(frozenset([20, 7]))([3, 20]) == {20}
 
 
 def test_a_missing_base_path_is_told(tmp_path):
