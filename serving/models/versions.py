@@ -18,7 +18,8 @@ from serving.errors import Code, ServingError
 # are equal.
 VersionPolicy = Callable[[Collection[int]], set[int]]
 
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9]+")
+_MAX_VERSION = 2**63 - 1  # what TensorFlow Serving's messages can hold
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
@@ -74,8 +75,12 @@ def numbered(base_path: str) -> dict[int, str]:
         names = tf.io.gfile.listdir(base_path)
     except tf.errors.OpError as error:
         raise ServingError(f"Could not find base path {base_path}: {error.message}") from error
-    found = sorted(name for name in (name.rstrip("/") for name in names) if _NUMBER.fullmatch(name))
+    found = sorted(name for name in (name.rstrip("/") for name in names) if _is_version(name))
     return {int(name): posixpath.join(base_path, name) for name in found}
+
+
+def _is_version(name: str) -> bool:
+    return bool(_NUMBER.fullmatch(name)) and int(name) <= _MAX_VERSION
 
 
 def complete(folders: Mapping[int, str]) -> dict[int, str]:
@@ -108,6 +113,6 @@ def require(base_path: str) -> dict[int, str]:
 
 def _misplaced(saved_model: str) -> str:
     parent, name = posixpath.split(saved_model)
-    if _NUMBER.fullmatch(name):
+    if _is_version(name):
         return f"{saved_model} is one version of a model; give the folder above it: {parent or '.'}"
     return f"{saved_model} is itself a SavedModel; move it into a version's folder: {saved_model}/1"

@@ -270,6 +270,13 @@ def test_an_emptied_config_file_takes_no_model_away(connect, folders, tmp_path, 
     assert caplog.text.count(refusal) == 1
 
 
+def test_a_version_may_be_a_time_in_nanoseconds(connect, half_plus_two, publish, tmp_path):
+    version = 1_795_392_000_123_456_789
+    publish(half_plus_two, tmp_path, version)
+    caller = connect(tmp_path, model_name="a")
+    assert caller.version("a") == caller.version("a", version=version) == version
+
+
 def test_a_config_file_may_be_empty_at_the_start(connect, folders, tmp_path, eventually, caplog):
     config = tmp_path / "models.config"
     config.write_text("")

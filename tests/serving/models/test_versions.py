@@ -10,7 +10,7 @@ def complete(folder, name="saved_model.pb"):
 
 
 def test_finds_whole_numeric_folders_only(tmp_path):
-    for name in ("1", "20", "003", ".7", "8.tmp", "-4", "5a", "1234567890123456789"):
+    for name in ("1", "20", "003", ".7", "8.tmp", "-4", "5a", str(2**63 - 1), f"{4:030}", str(2**63)):
         complete(tmp_path / name)
     complete(tmp_path / "6", name="saved_model.pbtxt")
     (tmp_path / "9").mkdir()  # still being copied
@@ -18,8 +18,10 @@ def test_finds_whole_numeric_folders_only(tmp_path):
     assert versions.find(str(tmp_path)) == {
         1: f"{tmp_path}/1",
         3: f"{tmp_path}/003",
+        4: f"{tmp_path}/{4:030}",
         6: f"{tmp_path}/6",
         20: f"{tmp_path}/20",
+        2**63 - 1: f"{tmp_path}/{2**63 - 1}",
     }
 
 
