@@ -123,6 +123,8 @@ def _rows(arrays: Mapping[str, np.ndarray]) -> int:
     for name, array in arrays.items():
         if not array.ndim:
             raise ServingError(f"Tensor name: {name} has no shape information ")
+        if not len(array):
+            raise ServingError(f"Tensor name: {name} has invalid batch size: 0")
         if size not in (None, len(array)):
             raise ServingError(
                 f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {size}"

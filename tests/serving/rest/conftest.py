@@ -53,6 +53,10 @@ class Typed(tf.Module):
         return {"first": x[:1], "total": x}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def no_rows(self, x):
+        return {"none": x[:0]}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def total(self, x):
         return {"total": tf.reduce_sum(x)}
 
@@ -79,7 +83,7 @@ def typed(tmp_path_factory) -> Path:
     path, module = tmp_path_factory.mktemp("typed"), Typed()
     signatures = {f"echo_{name}": _echo(dtype) for name, dtype in ECHOED.items()}
     signatures["serving_default"] = signatures["echo_float"]
-    for name in ("to_bytes", "three", "uneven", "total", "divide", "to_number", "no_inputs"):
+    for name in ("to_bytes", "three", "uneven", "no_rows", "total", "divide", "to_number", "no_inputs"):
         signatures[name] = getattr(module, name)
     tf.saved_model.save(module, str(path), signatures=signatures)
     return path

@@ -250,6 +250,7 @@ PROCESSING = "Failed to process element: "
             signature("uneven", instances=[1, 2]),
             "Tensor name: total has inconsistent batch size: 2 expecting: 1",
         ),
+        (signature("no_rows", instances=[1, 2]), "Tensor name: none has invalid batch size: 0"),
         (signature("echo_half", inputs=[]), "Failed to write JSON value for tensor type: half"),
         ({"inputs": json.loads("[" * 70 + "]" * 70)}, "tensor parsing error: x"),
     ],
