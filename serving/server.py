@@ -46,9 +46,7 @@ class Server:
         config_text = config_files.read_text(options.model_config_file) if options.model_config_file else ""
         events = Events()
         configs = _model_configs(options, config_text)
-        self._manager = ModelManager(
-            configs or [], loading.loader(options, events), _watch(options), events
-        )
+        self._manager = ModelManager(configs or [], loading.loader(options, events), _watch(options), events)
         self._config_watch = None
         if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
             self._config_watch = config_watch.ConfigWatch(

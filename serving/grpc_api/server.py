@@ -6,8 +6,6 @@ from concurrent import futures
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving import machine
@@ -15,6 +13,7 @@ from serving.errors import Code, ServingError
 from serving.grpc_api import channel_arguments, credentials, descriptors
 from serving.grpc_api.model_service import ModelService
 from serving.grpc_api.prediction_service import PredictionService
+from serving.grpc_api.side_services import SideServices
 from serving.models.manager import ModelManager
 from serving.settings.options import ServerOptions
 
@@ -35,7 +34,6 @@ class GrpcServer:
     def __init__(self, manager: ModelManager, options: ServerOptions):
         self._options = options
         self._credentials = credentials.read(options.ssl_config_file)
-        self._health = health.HealthServicer(experimental_non_blocking=True)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(options.grpc_max_threads or 4 * machine.cpus(), "grpc"),
             options=channel_arguments.parse(options.grpc_channel_arguments),
@@ -44,12 +42,7 @@ class GrpcServer:
             PredictionService(manager, options.enable_serialization_as_tensor_content), self._server
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME),
-            self._server,
-            descriptors.pool(),
-        )
+        self._side = SideServices(self._server, _SERVICES, descriptors.pool())
 
     def bind(self) -> int:
         """Takes the TCP port and the UNIX socket.
@@ -76,8 +69,7 @@ class GrpcServer:
     def start(self) -> None:
         """Answers from now on."""
         self._server.start()
-        for name in ("", *_SERVICES):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._side.start()
 
     def stop(self, grace: float | None) -> Any:
         """Refuses new requests and gives those in flight `grace` seconds.
@@ -85,8 +77,10 @@ class GrpcServer:
         Returns:
             An event to wait for.
         """
-        self._health.enter_graceful_shutdown()
-        return self._server.stop(grace)
+        self._side.drain()
+        stopped = self._server.stop(grace)
+        self._side.end_streams()
+        return stopped
 
     def _listen(self, address: str, advice: str) -> int:
         try:

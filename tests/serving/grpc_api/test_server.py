@@ -281,3 +281,62 @@ def test_answers_come_in_tensor_content_where_that_is_asked_for(serve, half_plus
         output = stub.Predict(request, timeout=DEADLINE, wait_for_ready=True).outputs["y"]
     assert not output.float_val
     assert tf.make_ndarray(output).tolist() == [2.5, 3.0]
+
+
+@contextlib.contextmanager
+def open_streams(channel, count):
+    """Opens reflection streams, and one for health, that stay open until their callers end."""
+    ended = threading.Event()
+
+    def one_request_and_no_end():
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        ended.wait()
+
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    streams = [stub.ServerReflectionInfo(one_request_and_no_end(), timeout=DEADLINE) for _ in range(count)]
+    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=DEADLINE)
+    try:
+        for stream in (*streams, watch):
+            next(stream)
+        yield streams, watch
+    finally:
+        ended.set()
+        for stream in (*streams, watch):
+            stream.cancel()
+
+
+def test_streams_that_stay_open_take_no_thread_from_requests(serve, base_path):
+    with grpc.insecure_channel(f"localhost:{serve(base_path, grpc_max_threads=1).port}") as channel:
+        with open_streams(channel, 20):
+            assert predict(channel) == [2.5]
+            health = health_pb2_grpc.HealthStub(channel)
+            assert health.Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE).status == SERVING
+            assert reflect(channel, list_services="").list_services_response.service
+        assert reflect(channel, list_services="").list_services_response.service
+
+
+def test_a_stop_waits_for_no_stream_but_for_requests(serve, gate, publish, tmp_path, eventually):
+    publish(gate, tmp_path, 1)
+    server = serve(tmp_path)
+    with grpc.insecure_channel(f"localhost:{server.port}") as channel, open_streams(channel, 3) as opened:
+        streams, watch = opened
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "default"
+        request.inputs["file"].CopyFrom(tf.make_tensor_proto(str(tmp_path / "open")))
+        slow = stub.Predict.future(request, timeout=DEADLINE)
+        # One connection keeps order: when this one is answered, the slow one is there.
+        assert reflect(channel, list_services="").list_services_response.service
+        stopping = threading.Thread(target=server.stop, args=(10 * DEADLINE,))
+        stopping.start()
+        assert next(watch).status == NOT_SERVING
+        assert next(watch, None) is None
+        for stream in streams:
+            with pytest.raises(grpc.RpcError) as caught:
+                next(stream)
+            assert caught.value.code() == grpc.StatusCode.CANCELLED
+        assert not slow.done()
+        (tmp_path / "open").touch()
+        assert slow.result().outputs["opened"].string_val
+        stopping.join(DEADLINE)
+        assert not stopping.is_alive()
