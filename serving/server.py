@@ -69,13 +69,13 @@ class Server:
         self.listen()
 
     def load(self) -> None:
-        """Takes the gRPC port, so that a wrong one is told at once, and loads a version of every model.
+        """Reserves the gRPC port, so that a wrong one is told at once, and loads a version of every model.
 
         Raises:
             ServingError: the port is taken, or there is a model that cannot be loaded.
         """
-        self.port = self._grpc.bind()
         try:
+            self.port = self._grpc.reserve()
             self._manager.start()
         except BaseException:
             self._give_up()
@@ -85,15 +85,15 @@ class Server:
         """Answers from now on: the models are there, so whoever can connect gets answers.
 
         Raises:
-            ServingError: the port for REST is taken.
+            ServingError: a port or the UNIX socket is taken.
         """
-        if self._rest:
-            try:
+        try:
+            if self._rest:
                 self.rest_port = self._rest.start()
-            except BaseException:
-                self._give_up()
-                raise
-        self._grpc.start()
+            self._grpc.start()
+        except BaseException:
+            self._give_up()
+            raise
         if self._config_watch:
             self._config_watch.start()
 
@@ -109,6 +109,8 @@ class Server:
 
     def _give_up(self) -> None:
         self._grpc.stop(None)
+        if self._rest:
+            self._rest.stop()
         self._manager.close()
 
 
