@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from serving.errors import Code, ServingError
 
@@ -27,6 +27,7 @@ async def read(request: web.BaseRequest) -> bytes:
     """
     if (request.content_length or 0) > _MAX_BYTES:
         raise BodyTooLargeError(_MAX_BYTES)
+    await _ask_for_it(request)
     chunks, size = [], 0
     try:
         async for chunk in request.content.iter_any():
@@ -37,6 +38,13 @@ async def read(request: web.BaseRequest) -> bytes:
     except ConnectionError as error:
         raise ServingError("The caller left before the body was whole", Code.CANCELLED) from error
     return b"".join(chunks)
+
+
+async def _ask_for_it(request: web.BaseRequest) -> None:
+    """Tells a caller who waits for that, as curl does with large bodies, to send the body."""
+    if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # nothing of the answer is written yet
 
 
 def decompress(body: bytes, content_encoding: str) -> bytes:

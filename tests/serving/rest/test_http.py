@@ -165,6 +165,21 @@ def test_bodies_that_announce_too_much_are_not_even_read(begun):
     assert connection.makefile("rb").readline().split()[1] == b"413"
 
 
+def test_callers_who_wait_are_told_to_send_the_body(begun):
+    body = b'{"instances": [1.0]}'
+    connection = begun(f"Expect: 100-continue\r\nConnection: close\r\nContent-Length: {len(body)}")
+    answer = connection.makefile("rb")
+    assert [answer.readline(), answer.readline()] == [b"HTTP/1.1 100 Continue\r\n", b"\r\n"]
+    connection.sendall(body)
+    assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+    assert answer.read().endswith(b'{\n    "predictions": [1.0]\n}')
+
+
+def test_callers_who_wait_with_too_much_are_refused_at_once(begun):
+    connection = begun(f"Expect: 100-continue\r\nContent-Length: {2**31}")
+    assert connection.makefile("rb").readline().split()[1] == b"413"
+
+
 def test_callers_who_leave_in_the_middle_are_forgotten(begun, url, caplog):
     begun("Content-Length: 100", b'{"inputs": [').close()
     assert get(url, "/v1/models/typed").status_code == 200
