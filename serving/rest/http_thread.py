@@ -6,15 +6,39 @@ import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
 from serving.errors import Code, ServingError
+from serving.rest import responses
 
 _BACKLOG = 1024
+_MAX_LINE_BYTES = 2**20  # of the request line and of a header; TensorFlow Serving has no limit
+_MAX_HEADERS = 2**15
 _CLOSING_SECONDS = 0.1  # for requests that outlast the grace, before they are cancelled
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
+
+class _Connection(web.RequestHandler):
+    """Says in JSON, as all other errors are said, what is no HTTP request."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return super().handle_error(request, status, exc, message)
+        # What came is told to nobody: it may hold a secret, and it is no fault of the server.
+        text = f"The request is no HTTP, or a line of its head is longer than {_MAX_LINE_BYTES} bytes"
+        response = web.Response(status=status, body=responses.error(text), content_type="application/json")
+        response.force_close()
+        return response
 
 
 class HttpThread:
@@ -44,8 +68,17 @@ class HttpThread:
 
     async def _accept(self, listener: socket.socket) -> tuple[web.Server, asyncio.AbstractServer]:
         # Bodies stay as they are sent: what is done about their encoding is the handler's to say.
-        server = web.Server(self._respond, access_log=None, auto_decompress=False)
-        return server, await self._loop.create_server(server, sock=listener, backlog=_BACKLOG)
+        server = web.Server(self._respond)
+        options: dict[str, Any] = {
+            "access_log": None,
+            "auto_decompress": False,
+            "max_line_size": _MAX_LINE_BYTES,
+            "max_field_size": _MAX_LINE_BYTES,
+            "max_headers": _MAX_HEADERS,
+        }
+        return server, await self._loop.create_server(
+            lambda: _Connection(server, loop=self._loop, **options), sock=listener, backlog=_BACKLOG
+        )
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
         task = asyncio.current_task()

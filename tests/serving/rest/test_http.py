@@ -73,6 +73,28 @@ def test_other_methods_are_malformed(url, method):
         assert response.json() == {"error": f"Malformed request: {method} /v1/models/typed"}
 
 
+def test_long_headers_are_taken(url):
+    headers = {"Authorization": "Bearer " + "x" * 500_000} | {f"X-{number}": "y" for number in range(1000)}
+    assert get(url, "/v1/models/typed", headers=headers).status_code == 200
+    name = "m" * 100_000
+    response = get(url, f"/v1/models/{name}")
+    assert response.json()["error"].startswith("Could not find any versions of model mmm")
+
+
+# Nothing comes after the first byte that is too much: who closes with bytes unread resets the connection.
+@pytest.mark.parametrize("line", [f"Authorization: {'secret'.ljust(2**20 + 1, 'x')}", "secret\r\n\r\n"])
+def test_a_head_that_is_none_is_refused_without_an_echo(url, line, caplog):
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
+        connection.sendall(f"GET /v1/models/typed HTTP/1.1\r\nHost: {host}\r\n{line}".encode())
+        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ") or head.startswith(b"HTTP/1.0 400 ")
+    assert b"Content-Type: application/json" in head
+    assert list(json.loads(body)) == ["error"]
+    assert b"secret" not in head + body
+    assert "secret" not in caplog.text
+
+
 def test_gzipped_bodies_are_taken(post):
     body = gzip.compress(json.dumps({"instances": [1.0]}).encode())
     response = post("typed:predict", body, headers={"Content-Encoding": "gzip"})
