@@ -14,7 +14,7 @@ _DEFAULTS: dict[str, int | str] = {
 
 
 def parse(text: str) -> list[tuple[str, int | str]]:
-    """Reads `key=value,…`: numbers as numbers, the last of a key counts.
+    """Reads `key=value,…`: numbers of 32 bits as numbers, the last of a key counts.
 
     Raises:
         ServingError: there is something else between the commas.
@@ -30,6 +30,7 @@ def parse(text: str) -> list[tuple[str, int | str]]:
 
 def _value(text: str) -> int | str:
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         return text
+    return number if -(2**31) <= number < 2**31 else text

@@ -20,6 +20,7 @@ _GET = re.compile(
     r"(?P<verb>/metadata)?",
     re.IGNORECASE,
 )
+_AUTHORITY = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
 _METHODS = {"POST": _POST, "GET": _GET}
 _APIS = {
     "predict": "Predict",
@@ -41,6 +42,11 @@ class Call:
 
     api: str
     model_spec: model_pb2.ModelSpec
+
+
+def without_authority(target: str) -> str:
+    """Gives path and query of a request's target, which proxies and some clients send with `http://host:port`."""
+    return _AUTHORITY.sub("", target, count=1) or "/"
 
 
 def parse(method: str, path: str) -> Call:

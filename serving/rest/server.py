@@ -90,20 +90,21 @@ class RestServer:
         return response
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
-        path = request.raw_path.partition("?")[0]
+        target = paths.without_authority(request.raw_path)
+        path = target.partition("?")[0]
         if self._prometheus_path is not None and path == self._prometheus_path:
-            return self._metrics(request.raw_path)
+            return self._metrics(target)
         if not path.lower().startswith(_API_PATH):
             message = f"There is nothing at {path}; models are under /v1/models/NAME"
             return _json(404, responses.error(message))
-        return await self._answer(request)
+        return await self._answer(request, target)
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: web.BaseRequest, target: str) -> web.Response:
         """Answers a call, or says why not, and tells the manager's events."""
         started = time.perf_counter()
         api, model_name = "", ""
         try:
-            call = paths.parse(request.method, request.raw_path)
+            call = paths.parse(request.method, target)
             api, model_name = call.api, call.model_spec.name
             text = await self._work(call, await bodies.read(request), request)
             code, status = Code.OK, http_status(Code.OK)
@@ -111,7 +112,7 @@ class RestServer:
             code, text = error.code, responses.error(str(error))
             status = 413 if isinstance(error, bodies.BodyTooLargeError) else http_status(code)
         except Exception:
-            log.exception("%s %s failed", request.method, request.raw_path)
+            log.exception("%s %s failed", request.method, target)
             text = responses.error(f"{api or 'The request'} failed; the server's log says why")
             code, status = Code.INTERNAL, http_status(Code.INTERNAL)
         seconds = time.perf_counter() - started
@@ -128,10 +129,10 @@ class RestServer:
         except asyncio.TimeoutError as error:
             raise ServingError("Timed out waiting for notification", Code.DEADLINE_EXCEEDED) from error
 
-    def _metrics(self, raw_path: str) -> web.Response:
-        if raw_path != self._prometheus_path:
+    def _metrics(self, target: str) -> web.Response:
+        if target != self._prometheus_path:
             return web.Response(
-                status=400, text=f"Unexpected path: {raw_path}. Should be {self._prometheus_path}"
+                status=400, text=f"Unexpected path: {target}. Should be {self._prometheus_path}"
             )
         return web.Response(text=self._recorder.page())
 

@@ -238,7 +238,10 @@ def test_reflection_describes_methods_and_all_their_messages(channel, service, m
 
 
 def test_channel_arguments_limit_what_is_taken(serve, base_path):
-    server = serve(base_path, grpc_channel_arguments="grpc.max_receive_message_length=100,some.text=a")
+    server = serve(
+        base_path,
+        grpc_channel_arguments=f"grpc.max_receive_message_length=100,some.text=a,some.number={2**32}",
+    )
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         assert predict(channel) == [2.5]
         request = predict_pb2.PredictRequest()

@@ -1,6 +1,7 @@
 """Status and metadata, and what HTTP itself brings: methods, paths, encodings, limits, connections."""
 
 import gzip
+import http.client
 import json
 import shutil
 import socket
@@ -71,6 +72,14 @@ def test_other_methods_are_malformed(url, method):
     assert response.status_code == 400
     if method != "HEAD":
         assert response.json() == {"error": f"Malformed request: {method} /v1/models/typed"}
+
+
+@pytest.mark.parametrize("path", ["/v1/models/typed", "/monitoring/prometheus/metrics"])
+def test_a_request_line_may_name_the_host_too(url, path):
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=DEADLINE)
+    connection.request("GET", f"HTTP://example.org:8501{path}")
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_long_headers_are_taken(url):
