@@ -100,13 +100,14 @@ class ModelManager:
         """
         with self._configuring:
             self._labels = self._assign_labels(configs)
+            served = {config.name for config in self._configs}
             self._configs = configs
             wanted = {config.name for config in configs}
             for name, model in self._models.items():
                 if name not in wanted:
                     model.retire()
             taken = [self._take(config) for config in configs]
-            fresh = [model for model in taken if not model.available()]
+            fresh = [model for model in taken if model.name not in served]
             problems = {model.name: _refresh(model) for model in taken}
             for problem in filter(None, problems.values()):
                 log.error("%s", problem)

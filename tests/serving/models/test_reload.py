@@ -237,6 +237,20 @@ def test_a_new_model_that_cannot_be_loaded_is_told_and_the_others_serve(
     )
 
 
+def test_a_reload_waits_for_new_models_only(connect, folders, half_plus_two, publish, tmp_path, eventually):
+    publish(half_plus_two, tmp_path, 1)
+    caller = connect(folders / "a", model_name="a")
+    models = [{"name": name, "base_path": folders / name} for name in ("a", "b")]
+    old = {"name": "old", "base_path": tmp_path}
+    caller.reload(models[0], old)
+    caller.reload(models[0], old | {"versions": [2]})  # which is not there
+    shutil.rmtree(tmp_path / "1")
+    caller.reload(*models, old)
+    assert (caller.version("a"), caller.version("b")) == (3, 7)
+    caller.reload(*models, old | {"base_path": tmp_path / "nowhere"})
+    assert (caller.version("a"), caller.version("b")) == (3, 7)
+
+
 def test_a_config_file_is_watched(connect, folders, tmp_path, eventually, caplog):
     config = tmp_path / "models.config"
     model = f'name: "a" base_path: "{folders}/a" model_version_policy {{ all {{ }} }}'
