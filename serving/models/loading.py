@@ -35,6 +35,7 @@ def loader(options: ServerOptions, events: Events) -> Callable[[str], LoadedMode
             gpu_memory_fraction=options.per_process_gpu_memory_fraction,
             checks_methods=options.enable_signature_method_name_check,
             batching=batching,
+            events=events,
         )
         if options.enable_model_warmup:
             try:

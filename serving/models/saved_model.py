@@ -25,6 +25,7 @@ from serving.errors import Code, ServingError
 from serving.models import custom_ops, versions
 from serving.models.runs import Run
 from serving.models.signatures import DEFAULT_SIGNATURE, Signature
+from serving.monitoring.events import Events, GraphBuilt, SessionRun
 
 # Every choice of outputs is a callable of its own; past this many they are made for one call and dropped,
 # so that a client cannot fill the memory by asking for ever other choices.
@@ -46,6 +47,7 @@ class LoadedModel:
         gpu_memory_fraction: share of the GPU's memory to take; 0 lets TensorFlow choose.
         checks_methods: whether signatures must have the method name of what is asked of them.
         batching: joins requests that come at the same time; None runs each alone.
+        events: where runs of the session are told.
 
     Attributes:
         checks_methods: as above.
@@ -64,6 +66,7 @@ class LoadedModel:
         gpu_memory_fraction: float = 0.0,
         checks_methods: bool = True,
         batching: BatchScheduler | None = None,
+        events: Events | None = None,
     ):
         loader, meta_graph = _read(os.fspath(path), tags)
         custom_ops.register(meta_graph)
@@ -76,6 +79,7 @@ class LoadedModel:
             ),
         )
         self.checks_methods = checks_methods
+        self._events = events or Events()
         self._callables: dict[Call, Callable[..., list[Any]]] = {}
         self._making = threading.Lock()
         self._batcher = Batcher(batching, self._run_alone) if batching else None
@@ -165,13 +169,17 @@ class LoadedModel:
         ops.dismantle_graph(graph)  # it is full of cycles, and the collector may come late
 
     def _run_alone(self, call: Call, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        run = self._callable(call)
+        begun = time.perf_counter()
         try:
-            return [_as_array(result) for result in self._callable(call)(*arrays)]
+            results = run(*arrays)
         except tf.errors.OpError as error:
             raise ServingError(error.message, Code(error.error_code)) from error
         except UnicodeDecodeError as error:
             # TensorFlow could not make a message of what the graph said, as it quotes bytes of the request.
             raise ServingError(error.object.decode("utf-8", "replace")) from error
+        self._events.tell(SessionRun(time.perf_counter() - begun))
+        return [_as_array(result) for result in results]
 
     def _callable(self, call: Call) -> Callable[..., list[Any]]:
         made = self._callables.get(call)
@@ -183,10 +191,12 @@ class LoadedModel:
     def _make(self, call: Call) -> Callable[..., list[Any]]:
         feeds, fetches = call
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+        begun = time.perf_counter()
         try:
             made = self._session._make_callable_from_options(options)
         except tf.errors.OpError as error:
             raise ServingError(error.message, Code(error.error_code)) from error
+        self._events.tell(GraphBuilt(time.perf_counter() - begun))
         if len(self._callables) < _MAX_CALLABLES:
             self._callables[call] = made
         return made

@@ -47,6 +47,28 @@ class GraphRun:
 
 
 @dataclasses.dataclass(frozen=True)
+class SessionRun:
+    """The session of a model ran its graph, once for a batch, also to warm up.
+
+    Attributes:
+        seconds: how long that took.
+    """
+
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphBuilt:
+    """The session of a model made ready to feed and fetch what it was not asked for before.
+
+    Attributes:
+        seconds: how long that took.
+    """
+
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
 class BatchDone:
     """A batch of requests ran as one, or failed.
 
@@ -97,7 +119,7 @@ class WarmupDone:
     seconds: float
 
 
-Event: TypeAlias = RequestDone | GraphRun | BatchDone | LoadDone | WarmupDone
+Event: TypeAlias = RequestDone | GraphRun | SessionRun | GraphBuilt | BatchDone | LoadDone | WarmupDone
 
 
 class Events:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from serving.errors import Code
-from serving.monitoring.events import BatchDone, Event, GraphRun, LoadDone, RequestDone, WarmupDone
+from serving.monitoring.events import (
+    BatchDone,
+    Event,
+    GraphBuilt,
+    GraphRun,
+    LoadDone,
+    RequestDone,
+    SessionRun,
+    WarmupDone,
+)
 from serving.monitoring.metrics import Counter, Histogram, exponential
 
 _LATENCIES = exponential(10, 1.8, 33)  # microseconds, up to 20 minutes and more
 _QUEUING_LATENCIES = exponential(100, 1.2, 52)
 _SIZES = exponential(1, 2, 15)
+_CORE = ":tensorflow:core:"
 _SESSION = ":tensorflow:serving:batching_session:"
 _COUNTED = ("Predict", "Classify", "Regress")
 
@@ -27,6 +37,10 @@ class Recorder:
         )
         self._examples = Histogram(":tensorflow:serving:request_example_counts", ["model"], _SIZES)
         self._examples_total = Counter(":tensorflow:serving:request_example_count_total", ["model"])
+        self._session_runs = Counter(f"{_CORE}graph_runs")
+        self._session_run_time = Counter(f"{_CORE}graph_run_time_usecs")
+        self._builds = Counter(f"{_CORE}graph_build_calls")
+        self._build_time = Counter(f"{_CORE}graph_build_time_usecs")
         self._load_attempts = Counter(
             ":tensorflow:cc:saved_model:load_attempt_count", ["model_path", "status"]
         )
@@ -48,6 +62,12 @@ class Recorder:
             self._record_request(event)
         elif isinstance(event, GraphRun):
             self._record_run(event)
+        elif isinstance(event, SessionRun):
+            self._session_runs.add()
+            self._session_run_time.add(amount=_micros(event.seconds))
+        elif isinstance(event, GraphBuilt):
+            self._builds.add()
+            self._build_time.add(amount=_micros(event.seconds))
         elif isinstance(event, BatchDone):
             self._record_batch(event)
         elif isinstance(event, LoadDone):

@@ -388,6 +388,11 @@ def test_rest_and_metrics_stand_beside_grpc(serve, half_plus_two, publish, tmp_p
     assert answer.json() == {"predictions": [2.5]}
     page = requests.get(f"{url}/metrics", timeout=DEADLINE).text
     assert ':tensorflow:serving:request_count{model_name="default",status="OK"} 2' in page
+    counted = dict(line.rsplit(" ", 1) for line in page.splitlines() if line.startswith(":tensorflow:core:"))
+    assert counted[":tensorflow:core:graph_runs{}"] == "2"
+    assert counted[":tensorflow:core:graph_build_calls{}"] == "1"
+    assert int(counted[":tensorflow:core:graph_run_time_usecs{}"]) > 0
+    assert int(counted[":tensorflow:core:graph_build_time_usecs{}"]) > 0
 
 
 def test_web_pages_of_other_origins_may_call_where_that_is_allowed(serve, half_plus_two, publish, tmp_path):
