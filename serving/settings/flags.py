@@ -7,14 +7,15 @@ import json
 import logging
 import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from serving.errors import ServingError
+from serving.errors import Code, ServingError
 from serving.settings.options import ServerOptions
 
 log = logging.getLogger(__name__)
 
+_FIELDS = {field.name: field for field in dataclasses.fields(ServerOptions)}
 _INT64 = 2**63
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 _VERSION = "--version"
@@ -26,6 +27,8 @@ _WITHOUT_EFFECT = frozenset(
         "enable_profiler",
         "flush_filesystem_caches",
         "num_load_threads",
+        "num_tflite_interpreters_per_pool",
+        "num_tflite_pools",
         "num_unload_threads",
         "remove_unused_fields_from_bundle_metagraph",
         "skip_initialize_tpu",
@@ -35,6 +38,18 @@ _WITHOUT_EFFECT = frozenset(
 )
 
 
+# What the C++ server has beyond this one, with the values that do not ask for it.
+_NOT_HERE = {
+    "enable_per_model_batching_parameters": _FALSE,
+    "mixed_precision": ("",),
+    "platform_config_file": ("",),
+    "prefer_tflite_model": _FALSE,
+    "tensorflow_session_config_file": ("",),
+    "thread_pool_factory_config_file": ("",),
+    "use_alts_credentials": _FALSE,
+}
+
+
 class FlagError(ServingError):
     """A command line that cannot be read; the usage should be shown with it."""
 
@@ -42,24 +57,39 @@ class FlagError(ServingError):
 def parse(arguments: Iterable[str]) -> ServerOptions:
     """Makes a server's settings of a command line; of a flag given twice, the last counts.
 
+    What `unknown` tells of is passed over, as TensorFlow Serving does.
+
     Raises:
-        FlagError: a flag is unknown or its value is none.
-        ServingError: settings contradict each other.
+        FlagError: the value of a flag is none.
+        ServingError: settings contradict each other, or ask for what only the C++ server has.
     """
-    fields = {field.name: field for field in dataclasses.fields(ServerOptions)}
     values: dict[str, Any] = {}
-    for argument in arguments:
+    for argument in filter(_is_known, arguments):
         name, equals, text = argument.removeprefix("--").partition("=")
-        field = fields.get(name) if argument.startswith("--") else None
-        if field is not None and (equals or field.default is False or field.default is True):
-            values[name] = _value(name, type(field.default), text if equals else "true")
-        elif argument.partition("=")[0] == _VERSION:
-            continue
-        elif argument.startswith("--") and name in _WITHOUT_EFFECT:
+        text = text if equals else "true"
+        if name in _FIELDS:
+            values[name] = _value(name, type(_FIELDS[name].default), text)
+        elif name in _WITHOUT_EFFECT:
             log.warning("--%s has no effect here", name)
-        else:
-            raise FlagError(f"unknown argument: {argument}")
+        elif name in _NOT_HERE and text.lower() not in _NOT_HERE[name]:
+            raise ServingError(
+                f"--{name} is a flag of tensorflow_model_server alone; leave it out", Code.UNIMPLEMENTED
+            )
     return ServerOptions(**values)
+
+
+def unknown(arguments: Iterable[str]) -> Sequence[str]:
+    """Gives the arguments of a command line that are no flags, or flags of nobody."""
+    return [argument for argument in arguments if not _is_known(argument)]
+
+
+def _is_known(argument: str) -> bool:
+    name, equals, _ = argument.removeprefix("--").partition("=")
+    if not argument.startswith("--"):
+        return False
+    if name in _FIELDS:
+        return bool(equals) or isinstance(_FIELDS[name].default, bool)
+    return name in _WITHOUT_EFFECT or name in _NOT_HERE or f"--{name}" == _VERSION
 
 
 def asks_for_version(arguments: Iterable[str]) -> bool:
@@ -79,7 +109,7 @@ def asks_for_version(arguments: Iterable[str]) -> bool:
 def usage(program: str) -> str:
     """Tells every flag with its default and what it means."""
     lines = [f"usage: {program}", "Flags:"]
-    for field in dataclasses.fields(ServerOptions):
+    for field in _FIELDS.values():
         lines.append(f"  --{field.name}={json.dumps(field.default)}")
         lines.extend(
             textwrap.wrap(field.metadata["help"], 96, initial_indent=" " * 8, subsequent_indent=" " * 8)
