@@ -29,6 +29,9 @@ _COMMA = "Expecting ',' delimiter"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BROKEN_NUMBER = re.compile(r"(\.)(?![0-9])|(?:\.[0-9]+)?[eE][+-]?(?![0-9])")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_SHORT = re.compile(r"-NaN|Inf(?!i)")  # numbers to RapidJSON, and not to the standard library
+_SHORT_OR_STRING = re.compile(f"{_STRING.pattern}|{_SHORT.pattern}", re.DOTALL)
+_LONG = {"-NaN": " NaN", "Inf": "Infinity"}
 _LITERALS = ("null", "true", "false", "NaN", "Infinity")
 _HUGE = re.compile(r"[0-9]{20}|[0-9][eE]\+?[0-9]{3}")
 
@@ -63,15 +66,31 @@ def _parse_leniently(text: str) -> Any:
     # Hooks of ours cost time with every number, so they are for texts where some number may need them.
     read_float, read_int = (_finite, _whole) if _HUGE.search(text) else (None, None)
     try:
-        value = json.loads(text, parse_float=read_float, parse_int=read_int)
+        value = json.loads(_lengthen(text), parse_float=read_float, parse_int=read_int)
     except json.JSONDecodeError as error:
-        raise _in_their_words(error) from error
+        raise _in_their_words(error.msg, text, _position(text, error.pos)) from error
     except _NumberTooBigError as error:
         raise _error("Number too big to be stored in double.", text.find(str(error))) from error
     except RecursionError as error:
         raise ServingError("JSON Parse error: Nested too deep.") from error
     _refuse_lone_surrogates(text)
     return value
+
+
+def _lengthen(text: str) -> str:
+    """Writes short numbers as the standard library knows them."""
+    if not _SHORT.search(text):
+        return text
+    return _SHORT_OR_STRING.sub(lambda match: _LONG.get(match[0], match[0]), text)
+
+
+def _position(text: str, lengthened: int) -> int:
+    """Finds the place in a text that is at `lengthened` once it is lengthened."""
+    position = lengthened
+    for match in _SHORT_OR_STRING.finditer(text) if _SHORT.search(text) else ():
+        if match.start() < position:
+            position -= len(_LONG.get(match[0], match[0])) - len(match[0])
+    return position
 
 
 class _NumberTooBigError(ValueError):
@@ -111,28 +130,25 @@ def _surrogate_error(match: re.Match[str]) -> ServingError:
     return _error("The surrogate pair in string is invalid.", offset)
 
 
-def _in_their_words(error: json.JSONDecodeError) -> ServingError:
-    position = error.pos
-    message = _MESSAGES.get(error.msg, "Invalid value.")
-    broken = (
-        _BROKEN_NUMBER.match(error.doc, position) if error.doc[position - 1 : position].isdigit() else None
-    )
-    if broken and error.msg in (_COMMA, "Extra data"):
+def _in_their_words(problem: str, text: str, position: int) -> ServingError:
+    message = _MESSAGES.get(problem, "Invalid value.")
+    broken = _BROKEN_NUMBER.match(text, position) if text[position - 1 : position].isdigit() else None
+    if broken and problem in (_COMMA, "Extra data"):
         message = "Miss fraction part in number." if broken[1] else "Miss exponent in number."
         position = broken.end()
-    elif error.msg == _COMMA:
+    elif problem == _COMMA:
         message = (
             "Missing a comma or } after an object member."
-            if _container(error.doc[:position]) == "{"
+            if _container(text[:position]) == "{"
             else "Missing a comma or ] after an array element."
         )
-    elif error.msg == "Expecting value":
-        position += _matching_start(error.doc, position)
-    elif error.msg == "Invalid \\uXXXX escape":
-        position = error.doc.rindex("\\", 0, position + 1)
-    elif error.msg == "Unterminated string starting at":
-        position = len(error.doc)
-    return _error(message, len(error.doc[:position].encode()))
+    elif problem == "Expecting value":
+        position += _matching_start(text, position)
+    elif problem == "Invalid \\uXXXX escape":
+        position = text.rindex("\\", 0, position + 1)
+    elif problem == "Unterminated string starting at":
+        position = len(text)
+    return _error(message, len(text[:position].encode()))
 
 
 def _container(text: str) -> str:

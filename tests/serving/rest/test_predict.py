@@ -91,6 +91,11 @@ def test_nan_and_infinity_stand_bare(post, dtype):
     assert response.text == '{\n    "predictions": [NaN,Infinity,-Infinity,0.1]\n}'
 
 
+def test_infinity_may_be_written_short(post):
+    response = post("typed:predict", b'{"instances": [-NaN, Inf, -Inf, -Infinity]}')
+    assert response.text == '{\n    "predictions": [NaN,Infinity,-Infinity,-Infinity]\n}'
+
+
 def test_division_by_zero_answers_infinity(post):
     response = post("typed:predict", signature("divide", inputs=[1, -1]))
     assert ok(response) == {"outputs": [INFINITY, -INFINITY]}

@@ -45,6 +45,9 @@ JSON = st.recursive(
         (b"9" * 5000, "Number too big to be stored in double. at offset: 0"),
         ('{"é": tru}'.encode(), "Invalid value. at offset: 10"),
         (b"[" * 100_000, "Nested too deep."),
+        (b'["Inf",Inf,-Inf, x]', "Invalid value. at offset: 17"),
+        (b"[Inf Inf]", "Missing a comma or ] after an array element. at offset: 5"),
+        (b"[Infi]", "Invalid value. at offset: 5"),
     ],
 )
 def test_what_is_wrong_is_said_where_it_is(body, message):
@@ -57,6 +60,12 @@ def test_nan_and_infinity_are_numbers():
     nan, *infinities = json_parsing.parse(b"\xef\xbb\xbf[NaN, Infinity, -Infinity, 1, 0.5]")
     assert math.isnan(nan)
     assert infinities == [math.inf, -math.inf, 1, 0.5]
+
+
+def test_infinity_may_be_short_and_either_have_a_minus():
+    nan, *others = json_parsing.parse(b'[-NaN,Inf,-Inf,{"Inf":"-NaN, Inf, \\" Inf"},-Infinity]')
+    assert math.isnan(nan)
+    assert others == [math.inf, -math.inf, {"Inf": '-NaN, Inf, " Inf'}, -math.inf]
 
 
 @pytest.mark.parametrize("also", ["1", "NaN"])
