@@ -16,7 +16,7 @@ from serving.rest import responses
 
 _BACKLOG = 1024
 _MAX_LINE_BYTES = 2**20  # of the request line and of a header; TensorFlow Serving has no limit
-_MAX_HEADERS = 2**15
+_MAX_HEADERS = 2**11  # with that, a head is no larger than a body may be
 _CLOSING_SECONDS = 0.1  # for requests that outlast the grace, before they are cancelled
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
