@@ -1,119 +1,18 @@
-"""Several models, their labels, and configs that change while the server runs."""
+"""Several models, their labels, and configs that are sent while the server runs."""
 
 import shutil
 from concurrent import futures
 
 import grpc
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import (
-    get_model_status_pb2,
-    model_management_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+from tensorflow_serving.apis import model_management_pb2
 
 from serving.errors import Code, ServingError
+from tests.serving.models.conftest import Caller, config_text, not_found, status_of
 
 DEADLINE = 60
 AVAILABLE, END = 30, 50
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
-
-
-class Caller:
-    """Asks a server of any model, version and label."""
-
-    def __init__(self, channel):
-        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(channel)
-
-    def version(self, name, **choice) -> int:
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = name
-        if "label" in choice:
-            request.model_spec.version_label = choice["label"]
-        if "version" in choice:
-            request.model_spec.version.value = choice["version"]
-        request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
-        return self._predictions.Predict(request, timeout=DEADLINE).model_spec.version.value
-
-    def states(self, name) -> dict[int, int]:
-        request = get_model_status_pb2.GetModelStatusRequest()
-        request.model_spec.name = name
-        response = self._models.GetModelStatus(request, timeout=DEADLINE)
-        return {each.version: each.state for each in response.model_version_status}
-
-    def status(self, name, version) -> tuple[int, str]:
-        request = get_model_status_pb2.GetModelStatusRequest()
-        request.model_spec.name = name
-        request.model_spec.version.value = version
-        [status] = self._models.GetModelStatus(request, timeout=DEADLINE).model_version_status
-        return status.status.error_code, status.status.error_message
-
-    def outputs(self, name, **inputs) -> dict[str, list]:
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = name
-        for alias, value in inputs.items():
-            request.inputs[alias].CopyFrom(tf.make_tensor_proto(value))
-        response = self._predictions.Predict(request, timeout=DEADLINE)
-        return {alias: tf.make_ndarray(proto).tolist() for alias, proto in response.outputs.items()}
-
-    def reload(self, *models) -> None:
-        request = model_management_pb2.ReloadConfigRequest()
-        request.config.model_config_list.SetInParent()
-        for model in models:
-            added = request.config.model_config_list.config.add(model_platform="tensorflow")
-            labels = model.pop("labels", {})
-            versions = model.pop("versions", ())
-            for name, value in model.items():
-                setattr(added, name, str(value))
-            if versions:
-                added.model_version_policy.specific.versions.extend(versions)
-            added.version_labels.update(labels)
-        response = self._models.HandleReloadConfigRequest(request, timeout=DEADLINE)
-        assert response.status.error_code == 0
-
-
-def status_of(call, *arguments, **options) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(grpc.RpcError) as caught:
-        call(*arguments, **options)
-    return caught.value.code(), caught.value.details()
-
-
-def not_found(what) -> tuple[grpc.StatusCode, str]:
-    return grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {what}"
-
-
-def config_text(*models) -> str:
-    entries = [f'config {{ model_platform: "tensorflow" {model} }}' for model in models]
-    return f"model_config_list {{ {' '.join(entries)} }}"
-
-
-@pytest.fixture(scope="module")
-def folders(half_plus_two, publish, tmp_path_factory):
-    """Model `a` with versions 1, 2 and 3, model `b` with version 7."""
-    root = tmp_path_factory.mktemp("models")
-    for name, versions in {"a": (1, 2, 3), "b": (7,)}.items():
-        (root / name).mkdir()
-        for version in versions:
-            publish(half_plus_two, root / name, version)
-    return root
-
-
-@pytest.fixture
-def connect(serve):
-    channels = []
-
-    def start(*arguments, **options) -> Caller:
-        channel = grpc.insecure_channel(f"localhost:{serve(*arguments, **options).port}")
-        channels.append(channel)
-        grpc.channel_ready_future(channel).result(timeout=DEADLINE)
-        return Caller(channel)
-
-    yield start
-    for channel in channels:
-        channel.close()
 
 
 def test_a_config_file_names_models_and_policies(connect, folders, tmp_path):
@@ -251,88 +150,11 @@ def test_a_reload_waits_for_new_models_only(connect, folders, half_plus_two, pub
     assert (caller.version("a"), caller.version("b")) == (3, 7)
 
 
-def test_a_config_file_is_watched(connect, folders, tmp_path, eventually, caplog):
-    config = tmp_path / "models.config"
-    model = f'name: "a" base_path: "{folders}/a" model_version_policy {{ all {{ }} }}'
-    config.write_text(config_text(model))
-    caller = connect(model_config_file=str(config), model_config_file_poll_wait_seconds=0.05)
-
-    def put(text):
-        (tmp_path / "next").write_text(text)
-        (tmp_path / "next").rename(config)
-
-    put("model_config_list { nonsense }")
-    eventually(lambda: "Invalid protobuf file" in caplog.text, "the broken file is told")
-    assert caller.version("a") == 3
-    label = 'version_labels { key: "stable" value: 2 }'
-    put(config_text(f"{model} {label}", f'name: "b" base_path: "{folders}/b"'))
-    eventually(lambda: caller.states("a") and _answers(caller, "b"), "the new model answers")
-    assert caller.version("a", label="stable") == 2
-
-
-@pytest.mark.parametrize("text", ["", "# nothing but a comment", "\n"])
-def test_an_emptied_config_file_takes_no_model_away(connect, folders, tmp_path, eventually, caplog, text):
-    config = tmp_path / "models.config"
-    config.write_text(config_text(f'name: "a" base_path: "{folders}/a"'))
-    caller = connect(model_config_file=str(config), model_config_file_poll_wait_seconds=0.05)
-    config.write_text(text)
-    refusal = "It is only legal to transition from one ModelConfigList to another."
-    eventually(lambda: refusal in caplog.text, "the empty file is told")
-    assert caller.version("a") == 3
-    config.write_text("model_config_list { }")  # that one does say that there is no model
-    eventually(lambda: not _answers(caller, "a"), "the model is taken away")
-    assert caplog.text.count(refusal) == 1
-
-
 def test_a_version_may_be_a_time_in_nanoseconds(connect, half_plus_two, publish, tmp_path):
     version = 1_795_392_000_123_456_789
     publish(half_plus_two, tmp_path, version)
     caller = connect(tmp_path, model_name="a")
     assert caller.version("a") == caller.version("a", version=version) == version
-
-
-def test_a_config_file_may_be_empty_at_the_start(connect, folders, tmp_path, eventually, caplog):
-    config = tmp_path / "models.config"
-    config.write_text("")
-    caller = connect(model_config_file=str(config), model_config_file_poll_wait_seconds=0.05)
-    assert status_of(caller.version, "a") == not_found("Latest(a)")
-    config.write_text(config_text(f'name: "a" base_path: "{folders}/a"'))
-    eventually(lambda: _answers(caller, "a"), "the model answers")
-    assert "Could not take the config" not in caplog.text
-
-
-def test_a_watched_file_wins_over_a_reload(connect, folders, tmp_path, eventually):
-    config = tmp_path / "models.config"
-    config.write_text(config_text(f'name: "a" base_path: "{folders}/a"'))
-    caller = connect(model_config_file=str(config), model_config_file_poll_wait_seconds=0.05)
-    caller.reload({"name": "b", "base_path": folders / "b"})
-    eventually(lambda: _answers(caller, "a"), "the model of the file answers again")
-    eventually(lambda: caller.states("b") == {7: END}, "the other is taken away")
-    assert caller.version("a") == 3
-
-
-def test_a_label_in_a_watched_file_waits_for_its_version(
-    connect, half_plus_two, publish, tmp_path, eventually, caplog
-):
-    base_path, config = tmp_path / "m", tmp_path / "models.config"
-    base_path.mkdir()
-    publish(half_plus_two, base_path, 1)
-    model = f'name: "m" base_path: "{base_path}" model_version_policy {{ all {{ }} }}'
-    config.write_text(config_text(model))
-    caller = connect(model_config_file=str(config), model_config_file_poll_wait_seconds=0.05)
-    (tmp_path / "next").write_text(config_text(f'{model} version_labels {{ key: "stable" value: 2 }}'))
-    (tmp_path / "next").rename(config)
-    eventually(lambda: "assign label to version 2" in caplog.text, "the label has to wait")
-    publish(half_plus_two, base_path, 2)
-    eventually(lambda: _answers(caller, "m", label="stable"), "the label means the new version")
-    assert caller.version("m", label="stable") == 2
-
-
-def _answers(caller, name, **choice) -> bool:
-    try:
-        return bool(caller.version(name, **choice))
-    except grpc.RpcError:
-        return False
 
 
 def start_without_versions(serve, base_path, policy, **options):
