@@ -107,7 +107,8 @@ def test_bytes(post, stub, strings):
 def test_several_inputs(post, stub, arrays):
     columns = dict(zip("abc", arrays, strict=True))
     wanted = over_grpc(stub, "three", columns)
-    lists = {name: np.array(value).tolist() for name, value in columns.items()}
+    # An array of text would lose what ends with a zero.
+    lists = {name: value if isinstance(value, list) else value.tolist() for name, value in columns.items()}
     rows = [dict(zip("abc", row, strict=True)) for row in zip(*lists.values(), strict=True)]
     by_rows = over_rest(post, "three", {"instances": rows})["predictions"]
     by_columns = over_rest(post, "three", {"inputs": lists})["outputs"]
