@@ -50,10 +50,6 @@ def serve(context: typer.Context) -> None:
             print(f"TensorFlow ModelServer: tandem {__version__}")
             print(f"TensorFlow Library: {metadata.version('tensorflow')}")
             return
-        unknown = flags.unknown(context.args)
-        if unknown:
-            lines = [*(f"unknown argument: {argument}" for argument in unknown), flags.usage("tandem serve")]
-            print("\n".join(lines), end="", file=sys.stderr)
         options = flags.parse(context.args)
         from serving.server import run
 

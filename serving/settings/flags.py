@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from serving.errors import Code, ServingError
@@ -57,14 +57,14 @@ class FlagError(ServingError):
 def parse(arguments: Iterable[str]) -> ServerOptions:
     """Makes a server's settings of a command line; of a flag given twice, the last counts.
 
-    What `unknown` tells of is passed over, as TensorFlow Serving does.
-
     Raises:
-        FlagError: the value of a flag is none.
+        FlagError: a flag is unknown or its value is none.
         ServingError: settings contradict each other, or ask for what only the C++ server has.
     """
     values: dict[str, Any] = {}
-    for argument in filter(_is_known, arguments):
+    for argument in arguments:
+        if not _is_known(argument):
+            raise FlagError(f"unknown argument: {argument}")
         name, equals, text = argument.removeprefix("--").partition("=")
         text = text if equals else "true"
         if name in _FIELDS:
@@ -76,11 +76,6 @@ def parse(arguments: Iterable[str]) -> ServerOptions:
                 f"--{name} is a flag of tensorflow_model_server alone; leave it out", Code.UNIMPLEMENTED
             )
     return ServerOptions(**values)
-
-
-def unknown(arguments: Iterable[str]) -> Sequence[str]:
-    """Gives the arguments of a command line that are no flags, or flags of nobody."""
-    return [argument for argument in arguments if not _is_known(argument)]
 
 
 def _is_known(argument: str) -> bool:
