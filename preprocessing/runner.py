@@ -60,7 +60,8 @@ def shared_folder(scratch: Path, beam_options: Sequence[str]) -> Iterator[str]:
             ):
                 shutil.copyfileobj(source, target)
     finally:
-        FileSystems.delete([folder])
+        # What has no folders, as buckets, takes a name for that of a file unless it ends with a slash.
+        FileSystems.delete([folder if FileSystems.get_scheme(folder) is None else f"{folder}/"])
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from typing import Any
 
 import apache_beam as beam
 import pytest
+from apache_beam.internal.gcp.auth import _Credentials
 
 from preprocessing.errors import PipelineError, WorkerLostError
-from preprocessing.runner import run_pipeline
+from preprocessing.runner import run_pipeline, shared_folder
 from preprocessing.schema import InputError
+from tests.preprocessing.bucket import served_bucket
 
 KILLED = """
 import sys
@@ -82,3 +84,22 @@ def test_a_killed_run_leaves_the_output_as_it_was(project: Any) -> None:
     examples = project.preprocess({"columns": columns})
     assert examples.schema.counts["train"] == 1
     assert not scratch.exists()
+
+
+def test_what_workers_wrote_to_a_bucket_is_fetched_and_deleted_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Credentials, "_credentials_init", True)  # looking for some takes half a minute
+    options = ["--runner=DataflowRunner", "--temp_location=gs://bucket/temp"]
+    with served_bucket() as bucket:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.address)
+        bucket.objects["temp/somebody-elses"] = b"kept"
+        with shared_folder(tmp_path, options) as folder:
+            assert folder.startswith("gs://bucket/temp/tandem-")
+            written = folder.removeprefix("gs://bucket/")
+            bucket.objects |= {f"{written}/a.tfrecord": b"\0a", f"{written}/quarantine.jsonl": b"{}"}
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+            "a.tfrecord": b"\0a",
+            "quarantine.jsonl": b"{}",
+        }
+        assert bucket.objects == {"temp/somebody-elses": b"kept"}
