@@ -69,7 +69,8 @@ def _after_header(stream: IO[bytes]) -> tuple[int, int]:
     """Reads the header, the first line that is not blank; gives the place and the number of the next."""
     place, number = 0, 1
     while data := stream.readline():
+        header = next(utf8_lines([data], number))
         place, number = place + len(data), number + 1
-        if not is_blank(next(utf8_lines([data], number))):
+        if not is_blank(header):
             break
     return place, number

@@ -25,6 +25,7 @@ TITLES = st.sampled_from(["a", "", "红 film", "long " * 9, "\udcff", "c\r"])
 LINES = st.lists(
     st.one_of(TITLES.map("1,{}".format), st.sampled_from(["", "  ", "broken", "\ufeff2,b"])), max_size=9
 )
+STARTS = st.sampled_from(["", "\ufeff", "\n \n", "\ufeff\n", "\ufeff \n \n"])
 QUOTED = st.lists(st.sampled_from(['3,"x, y"', '4,"two', 'lines"', '5,"open', "6,z"]), max_size=5)
 
 
@@ -46,14 +47,20 @@ def check(source: Source) -> list[ranges.Range]:
     return found
 
 
-@given(
-    LINES, QUOTED, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.sampled_from(["", "\ufeff", "\n \n"])
-)
+@given(LINES, QUOTED, st.sampled_from(["\n", "\r\n"]), st.booleans(), STARTS)
 def test_csv(lines: list[str], quoted: list[str], end: str, ends: bool, start: str) -> None:
     content = start + end.join(["item_id,title", *lines, *quoted]) + (end if ends else "")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "items.csv").write_bytes(written(content))
         check(source_of(Path(folder), "items.csv"))
+
+
+@pytest.mark.parametrize("start", ["\ufeff\n", "\ufeff \n \n"])
+def test_the_header_stands_below_a_byte_order_mark_and_blank_lines(tmp_path: Path, start: str) -> None:
+    (tmp_path / "items.csv").write_text(f"{start}item_id,title\n1,a\n", encoding="utf-8")
+    (part,) = check(source_of(tmp_path, "items.csv"))
+    assert part.start == len(f"{start}item_id,title\n".encode())
+    assert part.line == start.count("\n") + 2
 
 
 @given(LINES, QUOTED, st.sampled_from(["", "\ufeff"]))
