@@ -25,7 +25,7 @@ class Progress:
 
     def _columns(self) -> Bars:
         return self._make_bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -36,14 +36,14 @@ class Progress:
         )
 
     def say(self, text: str) -> None:
-        """Prints one line."""
-        self._console.print(text)
+        """Prints one line as it is: brackets in it are no markup, and a path in it is not broken."""
+        self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         """A bar for `total` pieces of work; gives the function that says how many more are done."""
         if not self._console.is_terminal:
-            self._console.print(f"{description} ({total:,})")
+            self.say(f"{description} ({total:,})")
         if self._bars is not None:  # a terminal shows one set of bars at a time: this one joins it
             yield from self._task(self._bars, description, total)
         else:
@@ -69,6 +69,6 @@ class Progress:
     def epoch(self, number: int, loss: float, metrics: dict[str, float], best: int) -> None:
         """Tells that an epoch is done, with its loss and validation metrics."""
         text = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        self._console.print(f"epoch {number:3d}  loss {loss:.4f}  {text}{'  best' if best == number else ''}")
+        self.say(f"epoch {number:3d}  loss {loss:.4f}  {text}{'  best' if best == number else ''}")
         if self._bars is not None:
             self._bars.update(self._bars.task_ids[0], completed=number)
