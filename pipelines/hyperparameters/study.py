@@ -97,7 +97,7 @@ class Study:
         with self.alone():
             self._fail_lost_trials()
             begun = [each for each in self.trials if each.state in (TrialState.RUNNING, *_TOLD)]
-            if len(begun) >= total or not self._has_next(begun, total):
+            if len(begun) >= total or not self._has_next(total):
                 return None
             trial = self._study.ask(dict(self._space.distributions))
             lock = self._lock_of(trial.number)
@@ -143,15 +143,16 @@ class Study:
             )
         )
 
-    def _has_next(self, begun: list[FrozenTrial], total: int) -> bool:
+    def _has_next(self, total: int) -> bool:
         """Whether there is anything to begin; a combination that comes next is put in line.
 
-        When all combinations can be tried, each is tried once. Otherwise Optuna chooses.
+        When all combinations can be tried, each is tried once, also one that was left alone because each
+        attempt at it was killed. Otherwise Optuna chooses.
         """
         combinations = list(self._space.combinations(total))
         if not combinations or any(trial.state == TrialState.WAITING for trial in self.trials):
             return True
-        tried = [trial.params for trial in begun]
+        tried = [trial.params for trial in self.trials]
         untried = [point for point in combinations if point not in tried]
         if untried:
             self._study.enqueue_trial(dict(untried[0]))
