@@ -31,7 +31,11 @@ def write_best(folder: Path, space: Space, name: str, point: Point, remark: str)
     """
     config = {"name": name, **space.config_with(point)}
     config.pop("tune")
-    config["data"] = _moved(config["data"], space.path.resolve().parent, folder.resolve())
+    base, target = space.path.resolve().parent, folder.resolve()
+    config["data"] = _moved(config["data"], base, target)
+    push = config.get("push") or {}
+    if push.get("folder") is not None:
+        config["push"] = {**push, "folder": _relative(push["folder"], base, target)}
     text = f"# {remark}\n" + yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=110)
     scratch, path = folder / f".{BEST_FILE}", folder / BEST_FILE
     scratch.write_text(text, encoding="utf-8")
