@@ -31,7 +31,15 @@ def test_the_code_version_knows_packages_and_modules(tmp_path, monkeypatch):
     (tmp_path / "room" / "below" / "a.py").write_text("a = 1")
     (tmp_path / "b.py").write_text("b = 1")
     before = code_version(("room", "b"))
-    (tmp_path / "room" / "below" / "notes.txt").write_text("no code")
+    (tmp_path / "room" / "__pycache__").mkdir()
+    (tmp_path / "room" / "__pycache__" / "a.pyc").write_text("made of the source")
+    (tmp_path / "beside.txt").write_text("no part of either")
     assert code_version(("room", "b")) == before
+    (tmp_path / "room" / "below" / "page.jinja").write_text("a template")
+    with_template = code_version(("room", "b"))
+    assert with_template != before
+    (tmp_path / "room" / "below" / "page.jinja").write_text("another template")
+    assert code_version(("room", "b")) not in (before, with_template)
+    (tmp_path / "room" / "below" / "page.jinja").unlink()
     (tmp_path / "room" / "below" / "a.py").rename(tmp_path / "room" / "below" / "c.py")
     assert code_version(("room", "b")) != before
