@@ -11,7 +11,7 @@ from pipelines.work.preprocess import preprocess
 from pipelines.work.preprocess import sources as tables
 from pipelines.work.push import push
 from pipelines.work.recommend import RECOMMENDATIONS, recommend
-from pipelines.work.train import sources as older_model
+from pipelines.work.train import sources as older_model_and_tables
 from pipelines.work.train import train
 
 PREPROCESS = Step(
@@ -30,7 +30,7 @@ TRAIN = Step(
     code=("trainer", "preprocessing.schema", "pipelines.work.train"),
     marker="training.json",
     work=train,
-    sources=older_model,
+    sources=older_model_and_tables,
     ignores=("train.distribution",),
 )
 EXPORT = Step(

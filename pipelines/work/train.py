@@ -13,22 +13,26 @@ from pipelines.runs.lineage import LINEAGE_FILE, Lineage
 from pipelines.runs.record import Record
 from preprocessing.schema import InputError, parse
 from trainer.config import TrainerConfig
+from trainer.distribution.config import are_on_tpu
 
 if TYPE_CHECKING:
     from trainer.warm_start import WarmStart
 
 
 def sources(job: Job) -> dict[str, str]:
-    """What training reads besides the examples: the model that it starts from.
+    """What counts besides the examples: the model that training starts from, and tables that a TPU holds.
 
     Raises:
       InputError: it is to start from a folder without a finished training, or from itself.
     """
+    # Of `train.distribution` nothing else counts; the checkpoints of such tables are of another kind.
+    on_tpu = are_on_tpu(job.config.trainer.train.distribution)
+    tables = {"tables of ids": "on a TPU"} if on_tpu else {}
     if job.warm_start is None:
-        return {}
+        return tables
     if job.warm_start.resolve() == job.folder.resolve():
         raise InputError("--warm-start: a run cannot start from itself; choose another --output")
-    return {"warm start": _trained(job.warm_start).digest}
+    return {**tables, "warm start": _trained(job.warm_start).digest}
 
 
 def train(job: Job) -> Artifact:

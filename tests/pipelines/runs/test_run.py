@@ -203,6 +203,21 @@ def test_a_key_below_those_that_are_read_can_be_ignored(toy):
     assert toy.run() == ["cook", "serve"]
 
 
+def test_tables_that_a_tpu_holds_are_trained_by_themselves(toy):
+    """Their checkpoints are of another kind; the trainer does not export them as those of plain tables."""
+    grow, cook, serve = toy.graph
+    toy.graph = Graph([grow, dataclasses.replace(cook, sources=TRAIN.sources), serve])
+    toy.run()
+    sharded = "model: {negatives: {kind: sampled}}\ntrain: {distribution: {kind: %s, id_tables: sharded}}\n"
+    toy.configure(sharded % "mirrored")
+    assert toy.run() == []
+    toy.configure(sharded % "tpu")
+    assert toy.run() == ["cook"]
+    assert toy.run() == []
+    toy.configure()
+    assert toy.run() == ["cook"]
+
+
 def test_the_lineage_is_plain_json(toy):
     toy.run()
     assert json.loads((toy.folder / "lineage.json").read_text())["steps"]["grow"]["state"] == "done"
