@@ -1,8 +1,6 @@
 """What a smaller model costs and gains: fewer layers, a narrower embedding, a quantised index; and tuning.
 
-    python benchmarks/compression.py --output runs/compression
-
-Needs the extra `bench`: `pip install -e '.[bench]'`.
+python benchmarks/compression.py --output runs/compression
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
 """Whether training on two parts of the CPU, or on two workers on this machine, is as good as on one device.
 
-    python benchmarks/distribution.py --config configs/movielens-100k.yaml --output runs/distribution
-
-Needs the extra `bench`: `pip install -e '.[bench]'`.
+python benchmarks/distribution.py --config configs/movielens-100k.yaml --output runs/distribution
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -34,10 +31,6 @@ def distribution(
     """
     from rich.console import Console
 
-    from preprocessing.schema import InputError
-
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("matplotlib: not installed; pip install -e '.[bench]'")
     console = Console(highlight=False)
     with console.status("starting Apache Beam and TensorFlow"):
         from benchmarks.distributed.comparison import compare

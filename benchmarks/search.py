@@ -19,8 +19,6 @@ import typer
 # Python puts the script's folder on the path, and this one's packages stand beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-NEEDED = ("bm25s", "matplotlib")
-
 
 def search(
     config: Annotated[Path, typer.Option("--config", help="Of the model; items need texts and attributes.")],
@@ -47,9 +45,8 @@ def search(
 
     from preprocessing.schema import InputError
 
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(f"{', '.join(missing)}: not installed; pip install -e '.[bench]'")
+    if importlib.util.find_spec("bm25s") is None:
+        raise InputError("bm25s: not installed; pip install -e '.[bench]'")
     console = Console(highlight=False)
     with console.status("starting Apache Beam and TensorFlow"):
         from benchmarks.search_queries.benchmark import Draw, SearchBenchmark

@@ -3,12 +3,11 @@
     python benchmarks/serving.py --model runs/movielens-100k/serving --output runs/serving
 
 Without `--model`, a small one is made first. Server, echo, callers and every index run in processes of their
-own. Nothing else should run on the machine. Needs the extra `bench`: `pip install -e '.[bench]'`.
+own. Nothing else should run on the machine.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import sys
@@ -67,10 +66,6 @@ def serving(
     """
     from rich.console import Console
 
-    from preprocessing.schema import InputError
-
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("matplotlib: not installed; pip install -e '.[bench]'")
     counts, items = _numbers("--callers", callers), _numbers("--sizes", sizes)
     console = Console(highlight=False)
     with console.status("starting TensorFlow"):

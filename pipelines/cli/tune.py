@@ -39,14 +39,12 @@ def tune(
     from rich.console import Console
 
     try:
-        import matplotlib
         import optuna
 
-        del matplotlib, optuna
-    except ImportError as error:
-        raise InputError(
-            f"{error.name} is missing; `pip install -c constraints.txt -e '.[tune]'` brings it"
-        ) from None
+        del optuna
+    except ImportError:
+        message = "optuna is missing; `pip install -c constraints.txt -e '.[tune]'` brings it"
+        raise InputError(message) from None
     console = Console(highlight=False)
     with console.status("starting Optuna and TensorFlow"):
         from pipelines.hyperparameters.tuning import tune as search
