@@ -30,18 +30,14 @@ from serving.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parents[1]
 JUDGING = (
-    "pipelines/evaluation/answers.py",
-    "pipelines/evaluation/calibration.py",
-    "pipelines/evaluation/cases.py",
-    "pipelines/evaluation/measures.py",
+    "pipelines/evaluation/*.py",
     "pipelines/evaluation/peers/*.py",
-    "pipelines/evaluation/questions.py",
-    "pipelines/evaluation/requests.py",
-    "pipelines/evaluation/tuning.py",
     "benchmarks/peers/*.py",
+    "trainer/dataset.py",
+    "trainer/language_model/*.py",
     "trainer/metrics.py",
 )
-"""The code that decides what anybody answers: where it changes, all are judged anew."""
+"""The code that decides what anybody answers, and what texts are: where it changes, all are judged anew."""
 
 
 class Judging:
@@ -68,7 +64,7 @@ class Judging:
         self._console = console
         self._progress = progress
         code = [file_digest(path) for pattern in JUDGING for path in sorted(ROOT.glob(pattern))]
-        self._key = finished.key(self._judge.schema.digest, part, *code)
+        self._key = finished.key(self._judge.schema.digest, *code)
 
     def compare(self, trained: Sequence[Trained]) -> tuple[Report, list[Kept]]:
         """Judges the models and the peers, unless that was done already.
@@ -88,7 +84,7 @@ class Judging:
         schema = self._judge.schema
         if not schema.items.text:
             return None
-        path = self._folder / f"texts-{schema.digest[:16]}.npy"
+        path = self._folder / f"texts-{self._key[:16]}.npy"
         if not path.exists():
             content = io.BytesIO()
             np.save(content, read_texts(self._examples, schema, self._progress))
@@ -126,7 +122,7 @@ class Judging:
         return kept
 
     def _kept(self, name: str, what: str, work: Callable[[], Judged]) -> Kept:
-        key = finished.key(self._key, name, what)
+        key = finished.key(self._key, self._part, name, what)
         path = self._folder / self._part / f"{name.replace(',', '').replace(' ', '-')}.npz"
         kept = Kept.read(path, key)
         if kept is None:
