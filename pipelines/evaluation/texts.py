@@ -10,10 +10,7 @@ from rich.progress import Progress
 from preprocessing.schema import Schema
 from trainer.dataset import read_entities
 from trainer.language_model.bert import LanguageModel
-from trainer.language_model.table import encode_table
-
-SPECIAL_TOKENS = 2
-"""The tokens of an empty text: where it begins and where it ends."""
+from trainer.language_model.table import count_texts, encode_table
 
 
 def read_texts(examples: Path, schema: Schema, progress: Progress) -> np.ndarray:
@@ -29,8 +26,5 @@ def read_texts(examples: Path, schema: Schema, progress: Progress) -> np.ndarray
     if tokens is None or schema.language_model is None:
         raise ValueError("items without texts have no text vectors")
     model = LanguageModel(examples / schema.language_model.folder, None)
-    lengths = (tokens > 0).sum(axis=1)
-    task = progress.add_task("reading texts", total=int((lengths > 0).sum()))
-    vectors = encode_table(model, tokens, lambda count: progress.advance(task, count))
-    vectors[lengths <= SPECIAL_TOKENS] = 0
-    return vectors
+    task = progress.add_task("reading texts", total=count_texts(tokens))
+    return encode_table(model, tokens, lambda count: progress.advance(task, count))
