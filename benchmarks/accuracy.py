@@ -12,7 +12,6 @@ import importlib.util
 import logging
 import os
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,14 +20,9 @@ import typer
 # Python puts the script's folder on the path, and this one's packages stand beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pipelines.cli.evaluate import HeldOutPart
+
 NEEDED = ("implicit", "threadpoolctl")
-
-
-class HeldOutPart(str, Enum):
-    """The parts of a split that nothing is trained on."""
-
-    validation = "validation"
-    test = "test"
 
 
 def accuracy(

@@ -1,13 +1,13 @@
-"""A picture of a comparison."""
+"""A picture of a comparison, and what the pictures of all benchmarks have in common."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pipelines.evaluation.measures import Metric
@@ -20,6 +20,14 @@ INCHES_A_PANEL, INCHES_A_ROW = 3.6, 0.34
 DOTS_AN_INCH = 150
 
 Panel = tuple[str, Callable[[Row], Metric]]
+
+
+class Bar(NamedTuple):
+    """A bar of a panel; without a metric its place stays empty."""
+
+    name: str
+    peer: bool
+    metric: Metric | None
 
 
 def draw(report: Report, path: Path) -> None:
@@ -37,27 +45,22 @@ def draw(report: Report, path: Path) -> None:
         title = f"Recall@10, unseen items\n({report.slices[UNSEEN].targets:,} targets)"
         panels.insert(2, (title, lambda row: row.slices[UNSEEN]["Recall@10"]))
     figure = Figure(figsize=(1.5 + INCHES_A_PANEL * len(panels), 1.6 + INCHES_A_ROW * len(rows)))
-    FigureCanvasAgg(figure)
     for axes, (title, metric) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
-        _bars(axes, title, rows, [metric(row) for row in rows])
+        draw_bars(axes, title, [Bar(row.model, row.peer, metric(row)) for row in rows])
     figure.suptitle(
         f"{report.name}, {report.split} split, {report.part} part: {report.cases:,} cases, "
         f"{report.targets:,} targets"
     )
     figure.tight_layout()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
-    write_whole(path, content.getbuffer())
+    save(figure, path)
 
 
-def _bars(axes: Axes, title: str, rows: Sequence[Row], metrics: Sequence[Metric]) -> None:
-    places = range(len(rows))
-    axes.barh(
-        places,
-        [metric.value for metric in metrics],
-        color=[PEER_COLOUR if row.peer else MODEL_COLOUR for row in rows],
-    )
-    for place, metric in zip(places, metrics, strict=True):
+def draw_bars(axes: Axes, title: str, bars: Sequence[Bar]) -> None:
+    """Draws a panel: means as bars, the first one on top, and their 95% intervals as lines."""
+    for place, (_, peer, metric) in enumerate(bars):
+        if metric is None:
+            continue
+        axes.barh(place, metric.value, color=PEER_COLOUR if peer else MODEL_COLOUR)
         if metric.low is not None and metric.high is not None:
             axes.plot([metric.low, metric.high], [place, place], color="black", linewidth=1)
         axes.annotate(
@@ -68,10 +71,17 @@ def _bars(axes: Axes, title: str, rows: Sequence[Row], metrics: Sequence[Metric]
             va="center",
             fontsize=8,
         )
-    axes.set_yticks(places, [row.model for row in rows])
+    axes.set_yticks(range(len(bars)), [bar.name for bar in bars])
     if not axes.yaxis_inverted():
         axes.invert_yaxis()
     axes.set_title(title, fontsize=10)
     axes.margins(x=0.18)
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG; the file is either whole or not there."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
+    write_whole(path, content.getbuffer())

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-import fasteners
 from rich.console import Console
 from rich.progress import Progress as Bars
 
 from benchmarks.chart import draw
 from benchmarks.examples import make_examples
 from benchmarks.judging import Judging
+from benchmarks.kept import Kept
 from benchmarks.models import Trained, train_and_export
 from benchmarks.record import write_record
 from pipelines.config import RunConfig
 from pipelines.evaluation.cases import HeldOut
 from pipelines.evaluation.report import Report
-from preprocessing.schema import InputError
+from pipelines.runs.folder import alone
 from trainer.progress import Progress
+
+LIBRARIES = ("tensorflow-recommenders", "scann", "transformers", "scipy", "implicit")
 
 
 class Comparison:
@@ -51,7 +53,7 @@ class Comparison:
         Raises:
           InputError: the configs cannot be used.
         """
-        with self._alone():
+        with alone(self._folder):
             self._preprocess()
             trained = [self._train(config) for config in self._configs]
             self._console.rule(f"[bold]{self._part}", align="left")
@@ -61,21 +63,10 @@ class Comparison:
             report.print(self._console)
             name = "accuracy" if self._part == "test" else f"accuracy-{self._part}"
             record, chart = self._folder / f"{name}.json", self._folder / f"{name}.png"
-            write_record(record, report, self._configs, trained, kept)
+            write_record(record, self._found(report, trained, kept), LIBRARIES)
             draw(report, chart)
             self._console.print(f"written: {record}, {chart}", soft_wrap=True)
         return report
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        lock = fasteners.InterProcessLock(self._folder / ".lock")
-        if not lock.acquire(blocking=False):
-            raise InputError(f"{self._folder}: another benchmark is at work here; choose another folder")
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _preprocess(self) -> None:
         # Not the config's name: whichever config comes first, the examples and their digest are the same.
@@ -88,3 +79,19 @@ class Comparison:
         trained = train_and_export(config, self._examples, folder, Progress(self._console))
         self._console.print(trained.result.summary)
         return trained
+
+    def _found(self, report: Report, trained: Sequence[Trained], kept: Sequence[Kept]) -> dict[str, object]:
+        models = zip(trained, self._configs, strict=True)
+        return {
+            "models": {
+                model.name: {
+                    "training_seconds": model.seconds,
+                    "training": asdict(model.result),
+                    "config": config.trainer.model_dump(mode="json", by_alias=True),
+                }
+                for model, config in models
+            },
+            "data": self._configs[0].data.model_dump(mode="json"),
+            "judging_seconds": {each.judged.name: each.seconds for each in kept},
+            "report": asdict(report),
+        }

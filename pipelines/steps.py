@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.evaluation.files import METRICS_FILE
 from pipelines.runs.graph import Graph
 from pipelines.runs.step import Step
 from pipelines.work.bless import bless, check_requirements
@@ -46,7 +47,7 @@ EVALUATE = Step(
     needs=("preprocess", "export"),
     reads=(),
     code=("pipelines.evaluation", "serving", "preprocessing.schema", "trainer", "pipelines.work.evaluate"),
-    marker="metrics.json",
+    marker=METRICS_FILE,
     work=evaluate,
     shown=REPORT_TEXT,
 )

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from benchmarks.record import machine
-from preprocessing.schema import write_whole
-
-DOTS_AN_INCH = 150
+from benchmarks import record
+from benchmarks.chart import MODEL_COLOUR, save
 
 
 @dataclass(frozen=True)
@@ -71,22 +63,13 @@ def _number(value: float | None, style: str) -> str:
 
 def write_record(path: Path, rows: Sequence[Row], config: str, epochs: int) -> None:
     """Writes the rows as JSON, with the command, the date and the machine; whole or not at all."""
-    record = {
-        "command": shlex.join(sys.argv),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "config": config,
-        "epochs": epochs,
-        "rows": [asdict(row) for row in rows],
-    }
-    write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+    record.write_record(path, {"config": config, "epochs": epochs, "rows": [asdict(row) for row in rows]})
 
 
 def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     """Draws size, reading speed and quality of what was trained; the file is whole or not there."""
     trained = [row for row in rows if row.ndcg is not None]
     figure = Figure(figsize=(12, 1.4 + 0.34 * len(trained)))
-    FigureCanvasAgg(figure)
     names = [row.name for row in trained]
     panels = {
         "NDCG@10, validation": [row.ndcg for row in trained],
@@ -96,7 +79,7 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     for axes, (label, values) in zip(
         figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True
     ):
-        bars = axes.barh(names, values, color="#1f5fa8")
+        bars = axes.barh(names, values, color=MODEL_COLOUR)
         axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
         axes.set_title(label, fontsize=10)
         axes.margins(x=0.2)
@@ -104,6 +87,4 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     axes.invert_yaxis()
     figure.suptitle(title)
     figure.tight_layout()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
-    write_whole(path, content.getbuffer())
+    save(figure, path)

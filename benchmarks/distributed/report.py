@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
-import shlex
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from benchmarks.chart import DOTS_AN_INCH, MODEL_COLOUR, PEER_COLOUR
-from benchmarks.record import machine
-from preprocessing.schema import write_whole
+from benchmarks import record
+from benchmarks.chart import MODEL_COLOUR, PEER_COLOUR, save
 
 ONE = "one device"
 
@@ -59,20 +52,14 @@ def table(results: Results) -> Table:
 
 def write_record(path: Path, results: Results) -> None:
     """Writes what was found, when and where; the file is whole or not there."""
-    record = {
-        "command": shlex.join(sys.argv),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "results": {kind: [asdict(each) for each in found] for kind, found in results.items()},
-    }
-    write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+    found = {kind: [asdict(each) for each in trained] for kind, trained in results.items()}
+    record.write_record(path, {"results": found})
 
 
 def draw(results: Results, path: Path) -> None:
     """Draws the mean NDCG@10 of each kind as a bar, and each seed's as a point."""
     shown = {kind: [each.ndcg for each in found] for kind, found in results.items() if found}
     figure = Figure(figsize=(7.5, 1.0 + 0.5 * len(shown)))
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     colours = [PEER_COLOUR if kind == ONE else MODEL_COLOUR for kind in shown]
     axes.barh(range(len(shown)), [statistics.mean(each) for each in shown.values()], color=colours)
@@ -93,6 +80,4 @@ def draw(results: Results, path: Path) -> None:
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
-    write_whole(path, content.getbuffer())
+    save(figure, path)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from benchmarks.chart import DOTS_AN_INCH, MODEL_COLOUR, PEER_COLOUR
-from benchmarks.record import machine
-from preprocessing.schema import write_whole
+from benchmarks import record
+from benchmarks.chart import MODEL_COLOUR, PEER_COLOUR, save
 
-LIBRARIES = ("tandem-recommender", "apache-beam", "polars", "tensorflow", "transformers")
+LIBRARIES = ("apache-beam", "polars", "transformers")
 
 
 @dataclass(frozen=True)
@@ -63,20 +55,12 @@ def table(rows: Sequence[Row]) -> Table:
 
 def write_record(path: Path, rows: Sequence[Row]) -> None:
     """Writes the rows as JSON, with the command, the date and the machine; whole or not at all."""
-    record = {
-        "command": shlex.join(sys.argv),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "libraries": {name: version(name) for name in LIBRARIES},
-        "rows": [asdict(row) for row in rows],
-    }
-    write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+    record.write_record(path, {"rows": [asdict(row) for row in rows]}, LIBRARIES)
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draws speed and memory; the file is whole or not there."""
     figure = Figure(figsize=(10, 1.4 + 0.4 * len(rows)))
-    FigureCanvasAgg(figure)
     names = [f"{row.name}, {row.rows:,}" for row in rows]
     panels = {
         "thousand interactions a second": ([row.rows_a_second / 1000 for row in rows], "{:.0f}"),
@@ -93,6 +77,4 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     axes.invert_yaxis()
     figure.tight_layout()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
-    write_whole(path, content.getbuffer())
+    save(figure, path)

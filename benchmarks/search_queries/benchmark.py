@@ -24,9 +24,10 @@ from benchmarks.search_queries.tables import show
 from benchmarks.search_queries.tandem import WARM_UP, TandemSearch, one_interest
 from pipelines import index
 from pipelines.config import RunConfig
+from pipelines.runs.folder import alone
 from preprocessing.schema import RESERVED, file_digest
 from trainer.progress import Progress
-from trainer.version import newest_version, writing_alone
+from trainer.version import newest_version
 
 CALLS = 200
 """Single calls that are timed."""
@@ -71,7 +72,7 @@ class SearchBenchmark:
         Raises:
           InputError: the config cannot be used.
         """
-        with writing_alone(self._folder):
+        with alone(self._folder):
             with self._console.status("holding items out"):
                 tables = write_tables(
                     self._config, self._folder / "tables", self._drawn.held_out, self._drawn.seed

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import record
 from benchmarks.models import Trained
-from benchmarks.record import machine
 from benchmarks.search_queries.queries import Query
 from benchmarks.search_queries.report import Report
 from pipelines.config import RunConfig
 from preprocessing.schema import write_whole
 
-LIBRARIES = ("tandem-recommender", "tensorflow", "scann", "transformers", "numpy", "scipy", "bm25s")
+LIBRARIES = ("scann", "transformers", "scipy", "bm25s")
 
 
 def write_record(path: Path, report: Report, config: RunConfig, trained: Trained, seed: int) -> None:
@@ -32,12 +28,8 @@ def write_record(path: Path, report: Report, config: RunConfig, trained: Trained
       trained: the model.
       seed: of items and queries.
     """
-    record = {
-        "command": shlex.join(sys.argv),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": machine(),
+    found = {
         "environment": {name: os.environ.get(name, "") for name in ("TF_ENABLE_ONEDNN_OPTS",)},
-        "libraries": {name: version(name) for name in LIBRARIES},
         "seed": seed,
         "training_seconds": trained.seconds,
         "training": asdict(trained.result),
@@ -45,7 +37,7 @@ def write_record(path: Path, report: Report, config: RunConfig, trained: Trained
         "data": config.data.model_dump(mode="json"),
         "report": asdict(report),
     }
-    write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+    record.write_record(path, found, LIBRARIES)
 
 
 def write_queries(path: Path, queries: Sequence[Query]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.chart import MODEL_COLOUR, PEER_COLOUR, save
 from benchmarks.serving_report.results import (
     BATCHING,
     ECHO,
@@ -23,19 +22,17 @@ from benchmarks.serving_report.results import (
     Results,
     SwapResult,
 )
-from preprocessing.schema import write_whole
 
 COLOURS = {
-    ECHO: "#b8bcc4",
+    ECHO: PEER_COLOUR,
     IN_PROCESS: "#7d8590",
-    SERVER: "#1f5fa8",
+    SERVER: MODEL_COLOUR,
     BATCHING: "#e07b39",
-    EXACT: "#b8bcc4",
-    SCANN: "#1f5fa8",
+    EXACT: PEER_COLOUR,
+    SCANN: MODEL_COLOUR,
     PORTABLE: "#e07b39",
 }
 INCHES_A_PANEL, INCHES_HIGH = 4.2, 3.6
-DOTS_AN_INCH = 150
 
 Panel = Callable[[Axes], None]
 
@@ -44,14 +41,11 @@ def draw(results: Results, path: Path) -> None:
     """Draws a panel for each thing that was measured; the file is either whole or not there."""
     panels = [*_load_panels(results.load), *_swap_panels(results.swaps), *_index_panels(results.index)]
     figure = Figure(figsize=(INCHES_A_PANEL * len(panels), INCHES_HIGH))
-    FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         panel(axes)
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS_AN_INCH)
-    write_whole(path, content.getbuffer())
+    save(figure, path)
 
 
 def _load_panels(results: Sequence[LoadResult]) -> list[Panel]:
@@ -93,8 +87,8 @@ def _swap_panels(result: SwapResult | None) -> list[Panel]:
     def panel(axes: Axes) -> None:
         phases = (("calm", result.calm), ("swapping", result.swapping))
         for place, (_, each) in enumerate(phases):
-            axes.bar(place - 0.2, each.p50, 0.4, color="#b8bcc4", label="" if place else "p50")
-            axes.bar(place + 0.2, each.p99, 0.4, color="#1f5fa8", label="" if place else "p99")
+            axes.bar(place - 0.2, each.p50, 0.4, color=PEER_COLOUR, label="" if place else "p50")
+            axes.bar(place + 0.2, each.p99, 0.4, color=MODEL_COLOUR, label="" if place else "p99")
         axes.set_xticks(range(2), [name for name, _ in phases], fontsize=8)
         failures = result.calm.failures + result.swapping.failures
         axes.set_title(f"ms, {len(result.seconds)} swaps, {failures} failed", fontsize=10)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.evaluation.files import METRICS_FILE, PAGE_FILE
 from pipelines.evaluation.page.page import write_page
 from pipelines.evaluation.report import Report
 from pipelines.evaluation.requirements import Blessing
-
-METRICS_FILE, PAGE_FILE = "metrics.json", "report.html"
 
 
 def write_evaluation(folder: Path, report: Report, blessing: Blessing) -> None:

@@ -13,13 +13,13 @@ import pydantic
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.evaluation.files import BLESSING_FILE
 from pipelines.evaluation.measures import INDEX, LABELS, METRICS, RANKING
 from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.report import Report
 from pipelines.evaluation.slices import ALL, SLICES
 from preprocessing.schema import Document, InputError, write_whole
 
-BLESSING_FILE = "blessing.json"
 JUDGED = (*METRICS, *INDEX)
 SLICED = (*RANKING, *LABELS)
 COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}

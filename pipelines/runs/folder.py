@@ -1,4 +1,4 @@
-"""A run folder: one command at a time works in it, and leaves no scratch behind."""
+"""The folder of a run or a benchmark: one command at a time works in it, and leaves no scratch behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCRATCH = ".scratch"
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keeps other commands out of a run folder; what was killed loses its lock.
+    """Keeps other commands out of a folder, which is made if it is not there; what was killed loses its lock.
 
     Raises:
       InputError: another command is at work there.
@@ -27,7 +27,7 @@ def alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = fasteners.InterProcessLock(folder / LOCK_FILE)
     if not lock.acquire(blocking=False):
-        raise InputError(f"{folder}: another run is at work in this folder; choose another one")
+        raise InputError(f"{folder}: another command is at work in this folder; choose another one")
     try:
         yield
     finally:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.evaluation.files import METRICS_FILE
 from pipelines.runs.lineage import LINEAGE_FILE, Lineage
 from preprocessing.schema import InputError
-
-METRICS_FILE = "evaluation/metrics.json"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def _metrics(folder: Path, lineage: Lineage) -> dict[str, float]:
     record = lineage.steps.get("evaluate")
     if record is None or record.state != "done":
         return {}
-    path = folder / METRICS_FILE
+    path = folder / "evaluation" / METRICS_FILE
     try:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return {name: metric["value"] for name, metric in report["rows"][0]["metrics"].items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.config import RunConfig
+from pipelines.evaluation.files import BLESSING_FILE, METRICS_FILE, PAGE_FILE
 from pipelines.runs.artifact import Artifact
 from pipelines.runs.job import Job
 from preprocessing.schema import file_digest
@@ -28,7 +29,6 @@ def bless(job: Job) -> Artifact:
       InputError: the report does not have what one of them asks for.
     """
     from pipelines.evaluation import requirements
-    from pipelines.evaluation.output import METRICS_FILE, PAGE_FILE
     from pipelines.evaluation.page.page import write_page
     from pipelines.evaluation.report import Report
 
@@ -39,5 +39,5 @@ def bless(job: Job) -> Artifact:
     write_page(folder / PAGE_FILE, report, blessing)
     blessing.write(folder)
     blessing.print(job.display.console)
-    path = folder / requirements.BLESSING_FILE
+    path = folder / BLESSING_FILE
     return Artifact(path, file_digest(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 
+from pipelines.evaluation.files import METRICS_FILE
 from pipelines.runs.artifact import Artifact
 from pipelines.runs.job import Job
 from preprocessing.schema import file_digest, write_whole
@@ -28,8 +29,8 @@ def evaluate(job: Job) -> Artifact:
     with contextlib.closing(LoadedModel(version)) as model, job.display.bars() as bars:
         report = judge(model, job.artifacts["preprocess"], "test", bars, ModelVersion.of_folder(version))
     folder = job.folder / "evaluation"
-    report.write(folder / "metrics.json")
+    report.write(folder / METRICS_FILE)
     text = io.StringIO()
     report.print(Console(file=text, width=job.display.console.width))
     write_whole(job.folder / REPORT_TEXT, text.getvalue().encode())
-    return Artifact(folder, file_digest(folder / "metrics.json"))
+    return Artifact(folder, file_digest(folder / METRICS_FILE))

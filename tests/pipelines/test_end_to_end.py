@@ -295,7 +295,7 @@ def test_two_runs_do_not_share_a_folder(tandem, slice_config, tmp_path):
     try:
         assert first.stdout.readline().startswith("preprocess")
         _, errors = tandem("run", "--config", slice_config, "--output", tmp_path / "run", status=2)
-        assert "another run is at work in this folder" in errors
+        assert "another command is at work in this folder" in errors
     finally:
         first.kill()
         first.communicate()
