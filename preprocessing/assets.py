@@ -124,16 +124,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TANDEM_CACHE") or platformdirs.user_cache_dir("tandem")).expanduser()
 
 
-def find_asset(name: str, catalogue: tuple[Asset, ...] = CATALOGUE) -> Asset:
+def find_asset(name: str) -> Asset:
     """Looks an asset up by name.
 
     Raises:
       InputError: there is none of this name; the message lists those that exist.
     """
-    for asset in catalogue:
+    for asset in CATALOGUE:
         if asset.name == name:
             return asset
-    known = ", ".join(asset.name for asset in catalogue)
+    known = ", ".join(asset.name for asset in CATALOGUE)
     raise InputError(f"{name!r}: no such asset; there are: {known}")
 
 
@@ -197,14 +197,13 @@ def fetch(asset: Asset) -> Path:
     return target
 
 
-def resolve_path(reference: str, base: Path, catalogue: tuple[Asset, ...] = CATALOGUE) -> str:
+def resolve_path(reference: str, base: Path) -> str:
     """Turns a path of a config into one that can be opened.
 
     Args:
       reference: `asset://NAME` (a folder) or `asset://NAME/FILE`, which are fetched if need be; any
         other `scheme://…`, which is given back as it is; or a local path, where `~` is the home.
       base: the folder where a relative path starts, usually the config's.
-      catalogue: the assets that exist.
 
     Raises:
       InputError: an unknown asset or file, or a failure of `fetch`.
@@ -213,7 +212,7 @@ def resolve_path(reference: str, base: Path, catalogue: tuple[Asset, ...] = CATA
         return reference if "://" in reference else str(base / Path(reference).expanduser())
     name, _, file_name = reference.removeprefix(PREFIX).partition("/")
     try:
-        asset = find_asset(name, catalogue)
+        asset = find_asset(name)
     except InputError as error:
         raise InputError(f"{reference}: {error}") from None
     if file_name and file_name not in asset.file_names:

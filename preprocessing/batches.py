@@ -82,11 +82,6 @@ class InteractionBatch:
     places: np.ndarray
 
     @classmethod
-    def of(cls, rows: list[tuple[str, str, int, float, tuple[str, ...], int]]) -> InteractionBatch:
-        """Turns rows (user, item, time, label, texts, place) into columns."""
-        return cls.of_columns(*zip(*rows, strict=True)) if rows else cls.of_columns(*((),) * 6)
-
-    @classmethod
     def of_columns(
         cls,
         users: Sequence[str],
@@ -109,7 +104,7 @@ class InteractionBatch:
     @classmethod
     def joined(cls, batches: Iterable[InteractionBatch]) -> InteractionBatch:
         """Puts batches one after the other."""
-        listed = list(batches) or [cls.of([])]
+        listed = list(batches) or [cls.of_columns((), (), (), (), (), ())]
         return cls(
             Ids.joined([batch.users for batch in listed]),
             Ids.joined([batch.items for batch in listed]),

@@ -17,9 +17,6 @@ from preprocessing.split import TRAIN
 Review: TypeAlias = tuple[int, int, tuple[str, ...]]
 """The time and the place of an interaction, and its texts in the order of their columns."""
 
-Reviews: TypeAlias = Mapping[str, Sequence[Review]]
-"""The reviews of each item or user, newest first."""
-
 
 def newest(reviews: Iterable[Review], limit: int) -> list[Review]:
     """Chooses the newest reviews; of the same moment, the one that stands later in the input comes first."""

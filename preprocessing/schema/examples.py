@@ -22,6 +22,8 @@ import tensorflow as tf
 
 from preprocessing.schema.schema import Entity, Part, Schema
 
+BATCH = 1024
+
 
 def _entity_features(entity: Entity) -> dict[str, Any]:
     features: dict[str, Any] = {
@@ -58,15 +60,13 @@ def feature_spec(schema: Schema, part: Part) -> dict[str, Any]:
     return interactions | {"history": ints}
 
 
-def read_batches(
-    examples: Path, schema: Schema, part: Part, batch_size: int = 1024
-) -> Iterator[dict[str, Any]]:
-    """Parses one part in file order, `batch_size` Examples at a time.
+def read_batches(examples: Path, schema: Schema, part: Part) -> Iterator[dict[str, Any]]:
+    """Parses one part in file order, `BATCH` Examples at a time.
 
     Yields:
       a dict of dense tensors `[B]` and ragged tensors `[B, None]`, by feature name.
     """
     files = [str(examples / name) for name in schema.files[part]]
     spec = feature_spec(schema, part)
-    for batch in tf.data.TFRecordDataset(files).batch(batch_size):
+    for batch in tf.data.TFRecordDataset(files).batch(BATCH):
         yield tf.io.parse_example(batch, spec)

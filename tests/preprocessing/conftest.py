@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from preprocessing.batches import InteractionBatch
 from preprocessing.config import DataConfig
 from preprocessing.pipeline import preprocess
 from preprocessing.schema import Part, Schema, parse, read_vocabulary
@@ -18,6 +19,11 @@ from preprocessing.schema.examples import feature_spec
 
 IDS = {"user_id": {"kind": "id"}, "item_id": {"kind": "id"}}
 INTERACTIONS = {**IDS, "rating": {"kind": "label"}, "time": {"kind": "time"}}
+
+
+def batch_of(rows: Sequence[tuple[str, str, int, float, tuple[str, ...], int]]) -> InteractionBatch:
+    """Turns rows (user, item, time, label, texts, place) into columns."""
+    return InteractionBatch.of_columns(*(zip(*rows, strict=True) if rows else [()] * 6))
 
 
 @dataclass(frozen=True)

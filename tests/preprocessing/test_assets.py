@@ -266,15 +266,15 @@ def test_paths_that_are_no_assets(reference: str, expected: str) -> None:
     assert resolve_path(reference, Path("/base")) == expected
 
 
-def test_references_to_assets(cache: Path, wheel: Wheel) -> None:
-    catalogue = (make_asset(wheel),)
-    assert resolve_path("asset://toy-asset", Path("/base"), catalogue) == str(cache / "toy-asset")
-    file = resolve_path("asset://toy-asset/words.txt", Path("/base"), catalogue)
+def test_references_to_assets(cache: Path, wheel: Wheel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preprocessing.assets.CATALOGUE", (make_asset(wheel),))
+    assert resolve_path("asset://toy-asset", Path("/base")) == str(cache / "toy-asset")
+    file = resolve_path("asset://toy-asset/words.txt", Path("/base"))
     assert Path(file).read_bytes() == CONTENTS["words.txt"]
     with pytest.raises(InputError, match=r"has no 'nope.txt'; it has: numbers.txt, words.txt"):
-        resolve_path("asset://toy-asset/nope.txt", Path("/base"), catalogue)
+        resolve_path("asset://toy-asset/nope.txt", Path("/base"))
     with pytest.raises(InputError, match="no such asset; there are: toy-asset"):
-        resolve_path("asset://toys/nope.txt", Path("/base"), catalogue)
+        resolve_path("asset://toys/nope.txt", Path("/base"))
 
 
 def test_the_command_lists_every_asset(cache: Path) -> None:

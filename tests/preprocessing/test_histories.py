@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.batches import InteractionBatch, place_of
+from preprocessing.batches import place_of
 from preprocessing.config import LeaveLast
 from preprocessing.entities import first_unseen, index_ids
 from preprocessing.histories import build_histories, facts_of, merge_facts, train_examples, windows
+from tests.preprocessing.conftest import batch_of
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_histories_are_sorted_by_time_and_ties_keep_the_inputs_order(
 ) -> None:
     placed = [(*row, (), place_of(number // 10, number % 10)) for number, row in enumerate(rows)]
     shuffled = python_random.Random(0).sample(placed, len(placed))
-    histories = build_histories(InteractionBatch.of(shuffled), LeaveLast(), None)
+    histories = build_histories(batch_of(shuffled), LeaveLast(), None)
     expected: dict[str, list[str]] = {}
     for user, item, *_ in sorted(placed, key=lambda row: row[2]):
         expected.setdefault(user, []).append(item)
@@ -55,7 +56,7 @@ def test_histories_are_sorted_by_time_and_ties_keep_the_inputs_order(
 def test_training_windows_hold_the_training_interactions(
     rows: list[tuple[str, str, int, float]], window: int
 ) -> None:
-    batch = InteractionBatch.of([(*row, (), number) for number, row in enumerate(rows)])
+    batch = batch_of([(*row, (), number) for number, row in enumerate(rows)])
     histories = build_histories(batch, LeaveLast(), None)
     items = index_ids(histories.train_counts(histories.rows.items))
     users = index_ids(histories.train_counts(histories.rows.users))
@@ -80,14 +81,12 @@ def test_indices_fall_with_the_count_and_ties_go_by_id() -> None:
 
 def test_facts_of_parts_add_up_to_the_facts_of_the_whole() -> None:
     rows = [(f"u{number % 7}", "i", number, float(number % 25), (), number) for number in range(100)]
-    whole = facts_of(build_histories(InteractionBatch.of(rows), LeaveLast(), None))
+    whole = facts_of(build_histories(batch_of(rows), LeaveLast(), None))
     parts = [
         [row for row in rows if row[0] in users]
         for users in (("u0", "u1", "u2"), ("u3",), ("u4", "u5", "u6"), ())
     ]
-    merged = merge_facts(
-        [facts_of(build_histories(InteractionBatch.of(part), LeaveLast(), None)) for part in parts]
-    )
+    merged = merge_facts([facts_of(build_histories(batch_of(part), LeaveLast(), None)) for part in parts])
     assert merged == merge_facts([whole])
     assert merged["labels"] is None
     assert merged["time_range"] == [0, 99]

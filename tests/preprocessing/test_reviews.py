@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing import plan as plans
-from preprocessing.batches import InteractionBatch, pack
+from preprocessing.batches import pack
 from preprocessing.config import Interactions, LeaveLast, ReviewColumn
 from preprocessing.histories import build_histories
 from preprocessing.interactions import InteractionCheck
@@ -20,6 +20,7 @@ from preprocessing.reviews import merge_reviews, newest, review_cells, training_
 from preprocessing.rows import review_cell
 from preprocessing.schema import InputError, TextColumn, parse
 from preprocessing.sources import Source
+from tests.preprocessing.conftest import batch_of
 from trainer.raw_columns import join_text
 
 # u1's last two interactions are held out, and so are u2's; u3 has only two and trains on both.
@@ -223,12 +224,12 @@ rows = st.lists(
 @given(rows, st.integers(1, 4))
 def test_what_the_partitions_choose_is_what_one_would_choose(rows: list[Any], limit: int) -> None:
     placed = [(*row, place) for place, row in enumerate(rows)]
-    histories = build_histories(InteractionBatch.of(placed), LeaveLast(), None)
+    histories = build_histories(batch_of(placed), LeaveLast(), None)
     whole = training_reviews(histories, histories.rows.items, limit)
     parts = []
     for user in "abc":
         own = [row for row in placed if row[0] == user]
-        histories = build_histories(InteractionBatch.of(own), LeaveLast(), None)
+        histories = build_histories(batch_of(own), LeaveLast(), None)
         parts.append(pack(training_reviews(histories, histories.rows.items, limit)))
     assert merge_reviews(reversed(parts), limit) == whole
     for reviews in whole.values():
