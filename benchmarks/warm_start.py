@@ -17,7 +17,8 @@ from rich.table import Table
 
 from pipelines.config import RunConfig
 from preprocessing.assets import resolve_path
-from preprocessing.config import DataConfig, TimeColumn
+from preprocessing.columns import TimeColumn
+from preprocessing.config import DataConfig
 from preprocessing.pipeline import preprocess
 from preprocessing.schema import Schema
 from trainer.config import TrainerConfig

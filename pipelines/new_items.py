@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preprocessing.config import (
+from preprocessing.columns import (
     CategoricalColumn,
     Column,
     IdColumn,

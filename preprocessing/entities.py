@@ -6,13 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from preprocessing.config import (
-    CategoricalColumn,
-    Column,
-    MultiColumn,
-    NumericColumn,
-    VectorColumn,
-)
+from preprocessing.columns import CategoricalColumn, Column, MultiColumn, NumericColumn, VectorColumn
 from preprocessing.rows import multi_cell, vector_cell
 from preprocessing.schema import RESERVED, UNKNOWN, Feature, Text
 from preprocessing.text import Tokenizer, join_text, text_of

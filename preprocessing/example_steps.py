@@ -10,7 +10,8 @@ import apache_beam as beam
 
 from preprocessing.batches import pack, unpack
 from preprocessing.check_steps import count
-from preprocessing.config import KNOWLEDGE, Column, Entities, in_text
+from preprocessing.columns import Column, in_text
+from preprocessing.config import KNOWLEDGE, Entities
 from preprocessing.entities import EntityEncoder, Row, Vocabularies, count_filled
 from preprocessing.histories import Histories, Index, held_out_examples, train_examples
 from preprocessing.knowledge import knowledge_cell

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from preprocessing.config import Column, LabelColumn, ReviewColumn, TimeColumn
+from preprocessing.columns import Column, LabelColumn, ReviewColumn, TimeColumn
 from preprocessing.rows import (
     FLOAT32_MAX,
     LAST_SECOND,

@@ -9,7 +9,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from preprocessing.config import KNOWLEDGE, Column, DataConfig, Entities
+from preprocessing.columns import Column
+from preprocessing.config import KNOWLEDGE, DataConfig, Entities
 from preprocessing.dataflow import check_dataflow
 from preprocessing.entities import features_of, vocabulary_file
 from preprocessing.graph import Graph

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from preprocessing.config import DataConfig, LabelColumn, TimeColumn
+from preprocessing.columns import LabelColumn, TimeColumn
+from preprocessing.config import DataConfig
 from preprocessing.schema import InputError
 from preprocessing.sources import Source, find_source
 from preprocessing.text import LanguageModelFolder, find_language_model

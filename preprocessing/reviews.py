@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from preprocessing.batches import unpack
-from preprocessing.config import ReviewColumn
+from preprocessing.columns import ReviewColumn
 from preprocessing.histories import Histories
 from preprocessing.ids import Ids
 from preprocessing.split import TRAIN

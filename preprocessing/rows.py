@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from preprocessing.config import (
+from preprocessing.columns import (
     CategoricalColumn,
     Column,
     IdColumn,

@@ -17,7 +17,8 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from preprocessing.assets import resolve_path
-from preprocessing.config import Column, Table
+from preprocessing.columns import Column
+from preprocessing.config import Table
 from preprocessing.ranges import WHOLE, Range, divide, divides
 from preprocessing.records import JSON_SAMPLE, Record, header_of, records_of
 from preprocessing.schema import InputError

@@ -10,7 +10,8 @@ from pathlib import Path
 from tokenizers import BertWordPieceTokenizer
 
 from preprocessing.assets import resolve_path
-from preprocessing.config import Column, LanguageModelSource, MultiColumn, ReviewColumn, in_text
+from preprocessing.columns import Column, MultiColumn, ReviewColumn, in_text
+from preprocessing.config import LanguageModelSource
 from preprocessing.hub import HUB, fetch_from_hub
 from preprocessing.rows import WHITESPACE
 from preprocessing.schema import InputError, LanguageModel, Text, TextColumn, read_mapping

@@ -18,7 +18,8 @@ from benchmarks.search_queries.items import (
     sentences,
 )
 from pipelines.config import RunConfig
-from preprocessing.config import Column, Entities, Interactions, TextColumn
+from preprocessing.columns import Column, TextColumn
+from preprocessing.config import Entities, Interactions
 from preprocessing.plan import make_plan
 from preprocessing.rows import WHITESPACE
 from preprocessing.schema import InputError

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from preprocessing.config import CategoricalColumn, Column, MultiColumn, TextColumn
+from preprocessing.columns import CategoricalColumn, Column, MultiColumn, TextColumn
 from preprocessing.rows import RowError, RowReader, check_entity, multi_cell
 from preprocessing.schema import InputError
 from preprocessing.sources import Source, read_records

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from preprocessing import plan as plans
 from preprocessing.batches import pack
-from preprocessing.config import Interactions, LeaveLast, ReviewColumn
+from preprocessing.columns import ReviewColumn
+from preprocessing.config import Interactions, LeaveLast
 from preprocessing.histories import build_histories
 from preprocessing.interactions import InteractionCheck
 from preprocessing.reviews import merge_reviews, newest, review_cells, training_reviews

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.config import Entities, Interactions, MultiColumn, TimeColumn, VectorColumn
+from preprocessing.columns import MultiColumn, TimeColumn, VectorColumn
+from preprocessing.config import Entities, Interactions
 from preprocessing.interactions import InteractionCheck
 from preprocessing.rows import (
     RowError,

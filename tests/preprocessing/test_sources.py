@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.config import Entities, MultiColumn, TextColumn
+from preprocessing.columns import MultiColumn, TextColumn
+from preprocessing.config import Entities
 from preprocessing.rows import RowError, RowReader
 from preprocessing.schema import InputError, parse
 from preprocessing.sources import Source, find_source, read_records
