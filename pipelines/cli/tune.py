@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -38,13 +39,8 @@ def tune(
     """
     from rich.console import Console
 
-    try:
-        import optuna
-
-        del optuna
-    except ImportError:
-        message = "optuna is missing; `pip install -c constraints.txt -e '.[tune]'` brings it"
-        raise InputError(message) from None
+    if importlib.util.find_spec("optuna") is None:
+        raise InputError("optuna is missing; `pip install -c constraints.txt -e '.[tune]'` brings it")
     console = Console(highlight=False)
     with console.status("starting Optuna and TensorFlow"):
         from pipelines.hyperparameters.tuning import tune as search
