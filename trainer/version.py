@@ -211,6 +211,7 @@ class Version:
             found_by.vectors,
             TermIndex(found_by.terms, language_model.vocabulary_size),
             self.details.search,
+            self.details.export.new_item_lift,
             self.details.export.k,
         )
 

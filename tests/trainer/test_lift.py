@@ -54,6 +54,14 @@ def test_the_index_finds_what_the_scores_say(lifted, load):
     assert {b"i40", b"i41"} <= set(answer["item_id"][0])
 
 
+def test_a_search_without_words_gives_what_retrieval_does(lifted, load):
+    call = load(lifted)
+    answer = call("search", query=[""], history=[["i1", "i3"]], exclude=NOBODY["exclude"])
+    served = call("retrieve", history=[["i1", "i3"]], **NOBODY)
+    assert answer["item_id"][0].tolist() == served["item_id"][0].tolist()
+    assert {b"i40", b"i41"} <= set(answer["item_id"][0])
+
+
 def test_what_only_the_validation_part_shows_is_new_until_that_is_trained_on(tmp_path):
     # Of three interactions the last tests and the one before validates.
     rows = [

@@ -15,7 +15,7 @@ from trainer.search.terms import TermIndex
 from trainer.search.training import combine, interest_weights
 
 CANDIDATES = 200
-"""Items that each way of finding proposes."""
+"""Items that each way of finding proposes, or as many as an answer has when these are more."""
 
 SAMPLE = 1024
 """Items that tell what an average item's likeness is."""
@@ -71,6 +71,7 @@ class Search(tf.Module):
       vectors: search vectors `[N, H]`.
       terms: of the items.
       config: the `search:` section.
+      lift: what the scores of new items are lifted by, as `index` has it.
       count: items in an answer.
     """
 
@@ -83,6 +84,7 @@ class Search(tf.Module):
         vectors: np.ndarray,
         terms: TermIndex,
         config: SearchConfig,
+        lift: float,
         count: int,
     ) -> None:
         super().__init__(name="search")
@@ -92,6 +94,7 @@ class Search(tf.Module):
         self._meanings = meanings
         self._terms = terms
         self.personal = config.personal
+        self._lift = lift
         self._count = count
         self.vectors = tf.Variable(vectors, trainable=False, name="search_vectors")
         rows = np.random.default_rng(0).permutation(len(vectors) - RESERVED)[:SAMPLE] + RESERVED
@@ -176,7 +179,7 @@ class Search(tf.Module):
         """Items `[M]`, each once, that one of the ways of finding proposes."""
         size = tf.shape(words)[1]
         banned = tf.size(tf.unique(asked.banned)[0])
-        count = tf.minimum(CANDIDATES + banned, size - RESERVED)
+        count = tf.minimum(max(CANDIDATES, self._count) + banned, size - RESERVED)
         by_words = tf.cast(tf.math.top_k(words, count).indices, tf.int64)
         meanings = tf.concat([asked.vectors, asked.combined[None]], 0)
         by_meaning = self._meanings.search(meanings, count)[0] + RESERVED
@@ -186,11 +189,15 @@ class Search(tf.Module):
         return tf.boolean_mask(items, items >= RESERVED)
 
     def _taste(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        # Of the variable's value: gathering from the variable itself would make every other reader copy it.
-        vectors = self._catalogue.vectors.read_value()
-        scores = tf.linalg.matvec(tf.gather(vectors, items), user)
-        average = tf.linalg.matvec(tf.gather(vectors, self._sample), user)
+        scores, average = self._retrieval(user, items), self._retrieval(user, self._sample)
         return _deviations(scores[None], average[None])[0]
+
+    def _retrieval(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+        """The retrieval scores of items `[M]` for a user vector."""
+        # Of the variable's value: gathering from the variable itself would make every other reader copy it.
+        scores = tf.linalg.matvec(tf.gather(self._catalogue.vectors.read_value(), items), user)
+        new = tf.gather(self._catalogue.new.read_value(), items)
+        return scores + self._lift * tf.cast(new, tf.float32)
 
     def _matched(self, text: tf.Tensor, weight: tf.Tensor, match: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
         """For each item the interest that it owes most to; `""` when it owes to none."""

@@ -1,10 +1,16 @@
 """The `search` signature of an export: what is found, why, and that nothing breaks it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from trainer.rebuild import add_items
+from trainer.search.answer import CANDIDATES
+from trainer.version import Version
 
 NONE = np.zeros((1, 0), object)
 
@@ -81,10 +87,12 @@ def test_what_is_not_wanted_is_pushed_away(search, titles):
 def test_history_and_words_are_weighed(search):
     history = ["i1", "i3", "i5"]
     words, person = (search("star", history=history, personal=share) for share in (0.0, 1.0))
-    alone = search("star")
-    assert set(words["item_id"][0]) <= {*alone["item_id"][0], *words["item_id"][0]}
+    # With no share the person changes nothing, but what they have is left out.
+    had = {item.encode() for item in history}
+    alone = [item for item in search("star")["item_id"][0] if item not in had]
+    assert words["item_id"][0].tolist()[: len(alone)] == alone
     assert words["item_id"].tolist() != person["item_id"].tolist()
-    assert not {item.encode() for item in history} & {*words["item_id"][0], *person["item_id"][0]}
+    assert not had & {*words["item_id"][0], *person["item_id"][0]}
     other = search("star", history=["i2", "i4"], personal=1.0)
     assert person["item_id"].tolist() != other["item_id"].tolist()
     # A share beyond its range counts as its end, and what is no number as if nothing had been said.
@@ -113,6 +121,25 @@ def test_nothing_asked_for_suits_the_person(search, signatures):
     assert set(answer["matched"][0]) == {b""}
     served = signatures("retrieve", user_id=[""], history=[["i1", "i3"]], exclude=NONE)
     assert answer["item_id"][0].tolist() == served["item_id"][0].tolist()
+
+
+def test_an_answer_has_as_many_places_as_the_config_says(tmp_path, model_folder, load, progress):
+    version = Version.read(model_folder)
+    k = CANDIDATES + len(version.items.ids)
+    details = version.details.model_copy(
+        update={"export": version.details.export.model_copy(update={"k": k})}
+    )
+    names = [f"n{number}" for number in range(k)]
+    cells = {
+        "title": [f"red star {name}" for name in names],
+        "genres": ["war"] * k,
+        "year": ["1990"] * k,
+        "length": [str(number) for number in range(k)],
+    }
+    folder = add_items(replace(version, details=details), names, cells["title"], cells, tmp_path, progress)
+    answer = load(folder)("search", query=["", "a red star"], history=[[], []], exclude=[[], []])
+    assert answer["item_id"].shape == (2, k)
+    assert all(len({*row} - {b""}) == k for row in answer["item_id"])
 
 
 def test_rows_of_a_batch_answer_as_they_do_alone(search):
