@@ -59,7 +59,8 @@ class WarmStart:
 
     What it learned about single items, users and values of attributes is found by their ids; what it does
     not know starts like what training never saw, at zero. All other weights are taken as they are. Where the
-    older model's language model was frozen, the newer one's may learn: it starts as it is.
+    older model's language model was frozen, the newer one's may learn: it starts as it is. Where the older
+    model predicted no attributes (`loss.beta` 0), the newer one learns to from the beginning.
 
     Attributes:
       examples: that it was trained on.
@@ -100,7 +101,7 @@ class WarmStart:
         users = _known(self.examples, schema.users), _known(examples, model.schema.users)
         tables = _tables(self.examples, older.schema, examples, model.schema, Rows(*items), Rows(*users))
         # Both are made of the same config and the same attributes, so their weights stand in the same order.
-        for old, new in zip(older.variables, _shared(older, model), strict=True):
+        for old, new in zip(_shared(older, model), _shared(model, older), strict=True):
             assert _within(old) == _within(new)
             rows = tables.get(new.name.removesuffix(":0"))
             new.assign(old if rows is None else rows.moved(old.numpy(), tuple(new.shape)))
@@ -111,12 +112,18 @@ class WarmStart:
         progress.say(f"Starting from {self.training}, which knows {' and '.join(shares)}")
 
 
-def _shared(older: Tandem, newer: Tandem) -> list[tf.Variable]:
-    """The newer weights that the older model has too: a language model that only now learns has its own."""
-    if older.language_model is not None or newer.language_model is None:
-        return list(newer.variables)
-    tuned = {weight.ref() for weight in newer.language_model.variables}
-    return [weight for weight in newer.variables if weight.ref() not in tuned]
+def _shared(model: Tandem, other: Tandem) -> list[tf.Variable]:
+    """The weights that the other model has too: what does not learn in one of them has none there."""
+    own = {
+        weight.ref()
+        for part, counterpart in (
+            (model.language_model, other.language_model),
+            (model.attributes, other.attributes),
+        )
+        if part is not None and (counterpart is None or not counterpart.variables)
+        for weight in part.variables
+    }
+    return [weight for weight in model.variables if weight.ref() not in own]
 
 
 def _within(weight: tf.Variable) -> str:

@@ -39,6 +39,16 @@ def start(examples, training, config):
     return WarmStart(examples, training, config)
 
 
+@pytest.fixture(scope="module")
+def predicting(tmp_path_factory, examples, training, config, progress):
+    """Trainings by `loss.beta`: where it is not 0 the attributes are predicted."""
+    brief = _with(config, loss={"alpha": 0.5, "beta": 0.5})
+    brief = brief.model_copy(update={"train": config.train.model_copy(update={"epochs": 1})})
+    folder = tmp_path_factory.mktemp("predicting")
+    train(examples, folder, brief, progress)
+    return {0.0: training, 0.5: folder}
+
+
 def _model(examples, folder, config, progress):
     return build_model(examples, folder, Schema.read(examples), config, progress)
 
@@ -140,6 +150,24 @@ def test_a_language_model_that_learned_is_no_frozen_one(examples, training, conf
     shallow, _, _ = _model(examples, tmp_path, _with(config, language_model={"layers": 1}), progress)
     with pytest.raises(InputError, match=r"model.language_model: \{'layers': None\} .* \{'layers': 1\}"):
         WarmStart(examples, training, config).into(shallow, examples, progress)
+
+
+@pytest.mark.parametrize("betas", [(0.0, 0.5), (0.5, 0.0), (0.5, 0.5)], ids=str)
+def test_what_predicts_attributes_may_be_switched_on_and_off(
+    tmp_path_factory, examples, config, progress, betas, predicting
+):
+    had, has = (_with(config, loss={"alpha": 0.5, "beta": beta}) for beta in betas)
+    older, _, _ = _model(examples, predicting[betas[0]], had, progress)
+    checkpoint = exported_checkpoint(predicting[betas[0]], False)
+    tf.train.Checkpoint(model=older).restore(checkpoint).expect_partial()
+    model, _, _ = _model(examples, tmp_path_factory.mktemp("newer"), has, progress)
+    fresh = [weight.numpy() for weight in model.attributes.variables]
+    assert bool(fresh) == bool(betas[1])
+    WarmStart(examples, predicting[betas[0]], had).into(model, examples, progress)
+    np.testing.assert_allclose(model.catalogue(), older.catalogue(), atol=1e-5)
+    expected = older.attributes.variables if all(betas) else fresh
+    for found, weight in zip(model.attributes.variables, expected, strict=True):
+        np.testing.assert_array_equal(found, weight)
 
 
 def test_another_shape_is_refused_with_every_difference(newer, start, config, tmp_path, progress):
