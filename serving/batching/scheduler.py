@@ -170,7 +170,7 @@ class Batcher:
     def _lead(self, call: Hashable, key: Hashable, batch: _Batch) -> None:
         wait = batch.tasks[0].enqueued + self._parameters.batch_timeout_s - time.monotonic()
         if wait > 0:
-            batch.full.acquire(timeout=wait)
+            batch.full.acquire(timeout=min(wait, threading.TIMEOUT_MAX))
         with self._slots:
             with self._lock:
                 self._close(key, batch)
@@ -208,7 +208,7 @@ class Batcher:
         )
         try:
             outputs = self._run_joined(call, tasks, padding)
-        except ServingError:
+        except Exception:
             if len(tasks) == 1:
                 raise
             self._answer_each(call, tasks)
@@ -223,7 +223,7 @@ class Batcher:
             try:
                 outputs = self._run_joined(call, [task], padding)
                 (task.outputs,) = joining.part(outputs, [task.rows], padding)
-            except ServingError as error:
+            except Exception as error:
                 task.error = error
 
     def _run_joined(self, call: Hashable, tasks: Sequence[_Task], padding: int) -> Sequence[np.ndarray]:

@@ -264,12 +264,15 @@ def test_a_server_that_comes_up_later_is_found(serve, half_plus_two, tmp_path, f
 
 
 def test_waiting_ends_when_the_server_is_there(serve, tmp_path, free_port):
-    with Client(f"localhost:{free_port}") as client:
-        waiting = threading.Thread(target=client.wait_until_ready, args=(60,))
-        waiting.start()
+    with futures.ThreadPoolExecutor() as pool, Client(f"localhost:{free_port}") as client:
+
+        def wait():
+            client.wait_until_ready(3600)
+            return client.versions()  # which is asked once: a server that is not there yet would be an error
+
+        versions = pool.submit(wait)
         serve(tmp_path, port=free_port)
-        waiting.join()
-        client.predict("", {"x": [2.0]})
+        assert [version.state for version in versions.result(60)] == ["AVAILABLE"]
 
 
 def test_waiting_for_no_server_ends_at_the_deadline(free_port):

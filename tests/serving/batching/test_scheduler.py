@@ -3,21 +3,16 @@
 import threading
 import time
 
-import grpc
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving.batching.parameters import BatchingParameters, from_proto
+from serving.batching.parameters import BatchingParameters
 from serving.batching.scheduler import Batcher, BatchScheduler
 from serving.errors import Code, ServingError
-from serving.models.runs import Run
-from serving.models.saved_model import LoadedModel
 from serving.monitoring.events import BatchDone, Events
-from serving.settings import config_protos
 
 LONG = 3600.0  # a timeout that no test waits for
+LONGEST = (2**63 - 1) / 1e6  # that batch_timeout_micros can say
 
 
 class Graph:
@@ -35,6 +30,8 @@ class Graph:
         assert self.gate.wait(60)
         if any(-1.0 in array for array in arrays):
             raise ServingError("no negative numbers")
+        if any(-2.0 in array for array in arrays):
+            raise RuntimeError("a fault of ours")
         return [array * 2 for array in arrays]
 
 
@@ -56,10 +53,10 @@ class Callers:
             try:
                 (output,) = self._batcher.run(call, [np.array(rows)], deadline)
                 self.results[name] = output.tolist()
-            except ServingError as error:
+            except Exception as error:
                 self.results[name] = error
 
-        thread = threading.Thread(target=run)
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         self._threads.append(thread)
 
@@ -121,8 +118,9 @@ def test_requests_that_wait_for_a_slot_run_as_one_batch(busy, graph, eventually)
     assert sorted(graph.fed[1][0]) == [1.0, 2.0, 3.0]
 
 
-def test_a_full_batch_does_not_wait_for_its_timeout(graph, eventually):
-    batcher = make(graph, batch_timeout_s=LONG)
+@pytest.mark.parametrize("timeout", [LONG, LONGEST])
+def test_a_full_batch_does_not_wait_for_its_timeout(graph, eventually, timeout):
+    batcher = make(graph, batch_timeout_s=timeout)
     callers = Callers(batcher)
     callers.start("a", [1.0, 2.0])
     waiting(batcher, 2, eventually)
@@ -131,12 +129,13 @@ def test_a_full_batch_does_not_wait_for_its_timeout(graph, eventually):
     assert len(graph.fed) == 1
 
 
-def test_a_batch_that_is_not_full_runs_when_the_timeout_is_over(graph):
-    batcher = make(graph, batch_timeout_s=0.2)
-    begun = time.monotonic()
-    batcher.run("call", [np.array([1.0])])
-    assert time.monotonic() - begun >= 0.2
-    assert graph.fed == [[[1.0]]]
+def test_a_batch_that_is_not_full_runs_when_the_timeout_is_over(busy, graph, eventually):
+    batcher, callers = busy(batch_timeout_s=0.05)
+    callers.start("a", [1.0])
+    waiting(batcher, 1, eventually)
+    graph.gate.set()
+    assert callers.join() == {"first": [0.0], "a": [2.0]}
+    assert graph.fed == [[[0.0]], [[1.0]]]
 
 
 def test_what_does_not_fit_begins_another_batch_and_the_first_waits_no_more(graph, eventually):
@@ -178,7 +177,7 @@ def test_a_full_queue_is_unavailable_until_a_batch_runs(busy, graph, eventually)
     waiting(batcher, 0, eventually)
     callers.start("other", [1.0] * 4, call="another queue")
     graph.gate.set()
-    assert {name for name, result in callers.join().items() if isinstance(result, ServingError)} == set()
+    assert {name for name, result in callers.join().items() if isinstance(result, Exception)} == set()
     assert batcher.run("call", [np.zeros(4)])
 
 
@@ -247,15 +246,17 @@ def test_a_batch_is_filled_up_to_an_allowed_size(busy, graph, eventually):
     ]
 
 
-def test_one_that_the_graph_refuses_spoils_no_other(busy, graph, eventually):
-    batcher, callers = busy()
-    callers.start("good", [1.0])
-    callers.start("bad", [-1.0])
-    waiting(batcher, 2, eventually)
+@pytest.mark.parametrize("bad", [[-1.0], [-2.0], [-1.0, -2.0]], ids=str)
+def test_those_that_fail_spoil_no_other(busy, graph, eventually, bad):
+    batcher, callers = busy(max_batch_size=8)
+    for rows, value in enumerate([1.0, *bad, 3.0], 1):
+        callers.start(value, [value])
+        waiting(batcher, rows, eventually)
     graph.gate.set()
     results = callers.join()
-    assert results["good"] == [2.0]
-    assert str(results["bad"]) == "no negative numbers"
+    assert (results[1.0], results[3.0]) == ([2.0], [6.0])
+    faults = {-1.0: "no negative numbers", -2.0: "a fault of ours"}
+    assert [str(results[value]) for value in bad] == [faults[value] for value in bad]
 
 
 def test_outputs_without_a_row_for_each_row_are_an_error_of_the_signature():
@@ -309,124 +310,3 @@ def test_nothing_is_left_when_all_are_answered(graph):
         batcher.run(rows, [np.zeros((rows, rows))])
     assert not batcher._open
     assert not batcher._waiting
-
-
-def batching_proto(**values):
-    proto = config_protos.BatchingParameters()
-    for name, value in values.items():
-        if name == "allowed_batch_sizes":
-            proto.allowed_batch_sizes.extend(value)
-        else:
-            getattr(proto, name).value = value
-    return proto
-
-
-def test_parameters_left_out_have_tensorflow_servings_defaults():
-    parameters = from_proto(config_protos.BatchingParameters())
-    assert parameters.max_batch_size == parameters.execution_size == 1000
-    assert (parameters.batch_timeout_s, parameters.max_enqueued_batches) == (0.0, 10)
-
-
-def test_parameters_are_read():
-    proto = batching_proto(max_batch_size=8, batch_timeout_micros=5000, allowed_batch_sizes=[2, 4])
-    proto.enable_large_batch_splitting.value = True
-    proto.max_execution_batch_size.value = 4
-    parameters = from_proto(proto)
-    assert (parameters.max_batch_size, parameters.execution_size) == (8, 4)
-    assert parameters.batch_timeout_s == 0.005
-    assert [parameters.padding(rows) for rows in (0, 1, 2, 3)] == [0, 1, 0, 1]
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"max_batch_size": 0}, "max_batch_size must be positive; was 0"),
-        ({"num_batch_threads": 0}, "num_batch_threads must be positive; was 0"),
-        ({"batch_timeout_micros": -1}, "batch_timeout_micros must be non-negative; was -1"),
-        ({"max_enqueued_batches": -1}, "max_enqueued_batches must be non-negative; was -1"),
-        (
-            {"max_batch_size": 8, "allowed_batch_sizes": [2, 4]},
-            "Last entry in allowed_batch_sizes must match max_batch_size; last entry was 4; expected 8",
-        ),
-        ({"max_batch_size": 4, "allowed_batch_sizes": [4, 2, 4]}, "monotonically increasing"),
-    ],
-)
-def test_impossible_parameters_are_refused(values, message):
-    with pytest.raises(ServingError, match=message):
-        from_proto(batching_proto(**values))
-
-
-def batched(path, **parameters) -> LoadedModel:
-    return LoadedModel(path, batching=BatchScheduler(BatchingParameters(**parameters), Events()))
-
-
-def test_a_batched_model_answers_as_one_without_batching(tiny_tandem):
-    """Ragged histories of many callers at once, padded with "" and not."""
-    alone = LoadedModel(tiny_tandem)
-    models = [
-        batched(tiny_tandem, max_batch_size=8, batch_timeout_s=0.02, pad_variable_length_inputs=pads)
-        for pads in (False, True)
-    ]
-    histories = [["50"], ["181", "258"], ["100", "50", "286"], [""], ["7", "258"]]
-    wrong, joined = [], threading.Barrier(len(histories))
-
-    def call(history):
-        exclude = np.full((1, len(history) - 1), "100", dtype=object)
-        inputs = {"user_id": ["196"], "history": [history], "exclude": exclude}
-        expected = alone.predict("", inputs)
-        for model in models:
-            joined.wait(60)
-            for name, array in model.predict("", inputs).items():
-                if array.tolist() != expected[name].tolist():
-                    wrong.append((history, name, array, expected[name]))
-
-    callers = [threading.Thread(target=call, args=(history,)) for history in histories]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join(60)
-    assert not wrong
-    for model in (alone, *models):
-        model.close()
-
-
-def test_a_request_whose_deadline_is_over_is_not_run(half_plus_two):
-    model = LoadedModel(half_plus_two)
-    signature = model.signature("")
-    with pytest.raises(ServingError) as caught:
-        model.run_signature(signature, {"x": np.ones(1, np.float32)}, None, Run.within(0.0))
-    assert caught.value.code == Code.DEADLINE_EXCEEDED
-    model.close()
-
-
-def test_a_server_batches_with_its_parameters(serve, half_plus_two, publish, tmp_path):
-    publish(half_plus_two, tmp_path, 1)
-    file = tmp_path / "batching.txt"
-    file.write_text("max_batch_size { value: 3 }\nbatch_timeout_micros { value: 2000 }\n")
-    server = serve(tmp_path, enable_batching=True, batching_parameters_file=str(file))
-    answers, failures = {}, []
-
-    def call(number):
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = "default"
-        request.inputs["x"].CopyFrom(tf.make_tensor_proto([float(number)]))
-        try:
-            answers[number] = list(stub.Predict(request, timeout=60).outputs["y"].float_val)
-        except grpc.RpcError as error:
-            failures.append(error)
-
-    with grpc.insecure_channel(f"localhost:{server.port}") as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        callers = [threading.Thread(target=call, args=(number,)) for number in range(12)]
-        for caller in callers:
-            caller.start()
-        for caller in callers:
-            caller.join(60)
-        assert not failures
-        assert answers == {number: [number / 2 + 2] for number in range(12)}
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = "default"
-        request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0] * 4))
-        with pytest.raises(grpc.RpcError) as caught:
-            stub.Predict(request, timeout=60)
-        assert caught.value.details() == "Task size 4 is larger than maximum input batch size 3"

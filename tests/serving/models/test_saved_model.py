@@ -1,6 +1,6 @@
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -118,20 +118,14 @@ def test_the_initialisation_signature_of_tf2_is_no_crash(tiny_tandem):
 
 
 def test_many_threads_call_at_once(model):
-    wrong = []
-
     def call(value: float) -> None:
         for _ in range(50):
             y = model.predict("serving_default", {"x": [value]})["y"]
-            if y.tolist() != [value / 2 + 2]:
-                wrong.append((value, y))
+            assert y.tolist() == [value / 2 + 2]
 
-    threads = [threading.Thread(target=call, args=(float(value),)) for value in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(8) as pool:
+        for called in [pool.submit(call, float(value)) for value in range(8)]:
+            called.result()
 
 
 def test_a_missing_folder_is_refused(tmp_path):
