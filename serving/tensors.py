@@ -118,13 +118,6 @@ def _as_bytes(item: Any) -> bytes:
     raise TypeError(f"a string tensor holds strings, not {type(item).__name__}")
 
 
-def encode(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """Writes an array into a new proto; see `write_fields`."""
-    proto = tensor_pb2.TensorProto()
-    write_fields(array, proto)
-    return proto
-
-
 def write_fields(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
     """Writes an array into the typed field of an empty proto (`float_val`, not `tensor_content`).
 

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+RESAMPLES = 1000
+"""Bootstrap resamples of an interval."""
+
 
 def target_ranks(scores: np.ndarray, targets: np.ndarray, excluded: np.ndarray) -> Floats:
     """Ranks one target a row among all items that are not excluded; ties count half.
@@ -89,52 +92,43 @@ def case_reciprocal_rank(ranks: np.ndarray, cases: np.ndarray) -> Floats:
     return reciprocal_rank(best)
 
 
-def bootstrap_intervals(
-    values: np.ndarray,
-    weights: np.ndarray | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Floats:
-    """The percentile bootstrap interval of each column's weighted mean; see `resampled_means`.
+def bootstrap_intervals(values: np.ndarray) -> Floats:
+    """The percentile bootstrap interval of each column's mean; see `resampled_means`.
 
     Returns:
       `[M, 2]`, the lower and the upper ends.
     """
-    return percentile_intervals(resampled_means(values, weights, resamples, seed), confidence)
+    return percentile_intervals(resampled_means(values))
 
 
-def percentile_intervals(resampled: np.ndarray, confidence: float = 0.95) -> Floats:
-    """What holds the given share of each column's values `[R, M]`, as much left out below as above.
+def percentile_intervals(resampled: np.ndarray) -> Floats:
+    """What holds 95% of each column's values `[R, M]`, as much left out below as above.
 
     Returns:
       `[M, 2]`, the lower and the upper ends.
     """
-    return np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).T
+    return np.quantile(resampled, [0.025, 0.975], axis=0).T
 
 
-def resampled_means(
-    values: np.ndarray, weights: np.ndarray | None = None, resamples: int = 1000, seed: int = 0
-) -> Floats:
+def resampled_means(values: np.ndarray, weights: np.ndarray | None = None) -> Floats:
     """Each column's weighted mean over bootstrap resamples; cases are drawn, never parts of one.
 
-    Every column is judged by the same draws, so what is made of two columns is a paired comparison.
+    Every column is judged by the same draws, so what is made of two columns is a paired comparison. As many
+    cases give the same draws again.
     Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 1979.
 
     Args:
       values: `[C, M]`, one row a case, at least one.
       weights: `[C]`, positive, for example a case's number of targets; all the same when not given.
-      resamples: how often C cases are drawn with replacement.
-      seed: the same seed gives the same draws.
 
     Returns:
-      `[R, M]`.
+      `[R, M]`, each of C cases drawn with replacement.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     cases = len(values)
     weights = np.ones(cases) if weights is None else weights
     weighted = np.column_stack([np.asarray(values, np.float64) * weights[:, None], weights])
-    means = np.empty((resamples, values.shape[1]))
+    means = np.empty((RESAMPLES, values.shape[1]))
     for resample in means:
         # How often each case was drawn tells as much as the drawn cases, and is quicker to sum with.
         drawn = np.bincount(generator.integers(cases, size=cases), minlength=cases)

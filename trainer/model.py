@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
@@ -268,7 +266,3 @@ class Tandem(tfrs.Model):
         scores = self.ranker(user, item, queries, item_vectors, seed=seed, personal=personal)
         labels = self.ranker.scores_of(labels)[:, None]
         return self.ranking(labels=labels, predictions=scores[:, None]) / times
-
-    def call(self, inputs: dict[str, Any]) -> tf.Tensor:
-        """User vectors of `user [B]` with `history [B, L]`."""
-        return self.users(inputs["history"], self.about_user(inputs["user"]), self.catalogue())

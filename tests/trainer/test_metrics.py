@@ -9,19 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.metrics import (
+    RESAMPLES,
     bootstrap_intervals,
     case_ndcg_at,
     case_recall_at,
     case_reciprocal_rank,
     ndcg_at,
+    percentile_intervals,
     recall_at,
     reciprocal_rank,
+    resampled_means,
     target_ranks,
 )
 
 
-def bootstrap_interval(values, weights=None, **options):
-    low, high = bootstrap_intervals(np.asarray(values)[:, None], weights, **options)[0]
+def bootstrap_interval(values, weights=None):
+    low, high = percentile_intervals(resampled_means(np.asarray(values)[:, None], weights))[0]
     return float(low), float(high)
 
 
@@ -121,10 +124,10 @@ def test_the_interval_is_that_of_the_normal_distribution_for_many_cases() -> Non
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     generator = np.random.default_rng(2)
     inside = 0
-    for seed in range(200):
-        low, high = bootstrap_interval(generator.random(100) < 0.3, confidence=0.9, resamples=300, seed=seed)
+    for _ in range(200):
+        low, high = bootstrap_interval(generator.random(100) < 0.3)
         inside += low <= 0.3 <= high
-    assert 0.83 <= inside / 200 <= 0.96
+    assert 0.9 <= inside / 200 <= 0.98
 
 
 def test_weighted_cases_are_drawn_whole() -> None:
@@ -147,19 +150,21 @@ def test_columns_are_judged_by_the_same_draws() -> None:
     generator = np.random.default_rng(4)
     one, weights = generator.random(50), generator.random(50) + 0.5
     other = one - 0.1
-    intervals = bootstrap_intervals(np.column_stack([one, other, one - other]), weights)
+    columns = np.column_stack([one, other, one - other])
+    intervals = percentile_intervals(resampled_means(columns, weights))
     np.testing.assert_allclose(intervals[0], bootstrap_interval(one, weights))
     # The two are a tenth apart for every case, so no draw leaves any doubt about it.
     np.testing.assert_allclose(intervals[2], [0.1, 0.1])
+    alike = resampled_means(columns, np.full(50, 2.0))
+    np.testing.assert_allclose(bootstrap_intervals(columns), percentile_intervals(alike))
 
 
 def test_the_interval_is_that_of_drawing_the_cases() -> None:
     values, weights = np.random.default_rng(5).random(20), np.linspace(1, 2, 20)
-    generator = np.random.default_rng(7)
+    generator = np.random.default_rng(0)
     means = []
-    for _ in range(300):
+    for _ in range(RESAMPLES):
         drawn = generator.integers(20, size=20)
         means.append(np.average(values[drawn], weights=weights[drawn]))
-    expected = np.quantile(means, [0.05, 0.95])
-    found = bootstrap_interval(values, weights, confidence=0.9, resamples=300, seed=7)
-    np.testing.assert_allclose(found, expected)
+    expected = np.quantile(means, [0.025, 0.975])
+    np.testing.assert_allclose(bootstrap_interval(values, weights), expected)
