@@ -11,6 +11,9 @@ import tensorflow as tf
 from preprocessing.schema import RESERVED, write_vocabulary
 from trainer.raw_columns import Vocabulary
 
+LOWEST = tf.float32.min
+"""The score of a place that holds no item; finite, so that it survives JSON."""
+
 
 class Catalogue(tf.Module):
     """What a SavedModel knows of each item, by index; the two reserved indices have empty rows.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +94,7 @@ class Journal(tf.keras.callbacks.Callback):
         Raises:
           InputError: the loss is no longer a number.
         """
-        loss = float((logs or {})["mean_loss"])
-        if not math.isfinite(loss):
-            raise InputError(
-                f"the loss became {loss} in epoch {epoch + 1}; a lower train.learning_rate may help"
-            )
+        loss = finite_loss(logs, f"epoch {epoch + 1}")
         with self.model.average.applied(), self.model.id_tables.whole(self._cluster):
             self.model.refresh_texts(self._progress)
             metrics = self._cluster.from_chief(self._validation.measure)
@@ -116,3 +113,15 @@ class Journal(tf.keras.callbacks.Callback):
         self._progress.epoch(epoch + 1, loss, metrics, self.best_epoch)
         if logs is not None:
             logs.update(metrics)  # for the callbacks that come next
+
+
+def finite_loss(logs: Mapping[str, Any] | None, where: str) -> float:
+    """The mean loss that Keras tells at an epoch's end.
+
+    Raises:
+      InputError: it is no longer a number; `where` says in which epoch.
+    """
+    loss = float((logs or {})["mean_loss"])
+    if not math.isfinite(loss):
+        raise InputError(f"the loss became {loss} in {where}; a lower train.learning_rate may help")
+    return loss

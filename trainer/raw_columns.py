@@ -46,6 +46,11 @@ class Vocabulary(tf.Module):
         return tf.where(tf.equal(values, ""), tf.constant(PADDING, tf.int64), index)
 
 
+def cell_specs(entity: Entity) -> dict[str, tf.TensorSpec]:
+    """What a signature takes of an entity: its raw columns by name, each `[B]` strings."""
+    return {name: tf.TensorSpec([None], tf.string, name) for name in entity.columns}
+
+
 def split_values(cells: tf.Tensor, separator: str) -> tf.RaggedTensor:
     """Splits cells `[B]` of several values into stripped, non-empty values `[B, None]`."""
     values = tf.strings.strip(tf.strings.split(cells, separator))

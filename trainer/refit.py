@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from preprocessing.schema import InputError
 from trainer.distribution.checkpoints import Checkpoints
 from trainer.distribution.cluster import Cluster
+from trainer.journal import finite_loss
 from trainer.model import Tandem
 from trainer.progress import Progress
 
@@ -67,12 +66,7 @@ class RefitJournal(tf.keras.callbacks.Callback):
         Raises:
           InputError: the loss is no longer a number.
         """
-        loss = float((logs or {})["mean_loss"])
-        if not math.isfinite(loss):
-            raise InputError(
-                f"the loss became {loss} in epoch {epoch + 1} with the validation part; a lower "
-                "train.learning_rate may help"
-            )
+        loss = finite_loss(logs, f"epoch {epoch + 1} with the validation part")
         self._done.assign(epoch + 1)
         if epoch + 1 == self._wanted:
             with self.model.average.applied():

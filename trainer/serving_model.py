@@ -6,14 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from preprocessing.schema import PADDING, RESERVED, Entity, Schema
-from trainer.catalogue import Catalogue
+from preprocessing.schema import PADDING, RESERVED, Schema
+from trainer.catalogue import LOWEST, Catalogue
 from trainer.config import ExportConfig
 from trainer.index import Index
+from trainer.raw_columns import cell_specs
 from trainer.search.answer import Search
-
-LOWEST = tf.float32.min
-"""The score of a place that holds no item; finite, so that it survives JSON."""
 
 
 class ServingModel(tf.Module):
@@ -70,14 +68,14 @@ class ServingModel(tf.Module):
             def embed_item(**cells: tf.Tensor) -> dict[str, tf.Tensor]:
                 return self.embed_item(cells)
 
-            raw = _cells(self._schema.items)
+            raw = cell_specs(self._schema.items)
             traced["embed_item"] = tf.function(embed_item).get_concrete_function(**raw)
         if self._schema.users.columns:
 
             def welcome(history: tf.Tensor, exclude: tf.Tensor, **cells: tf.Tensor) -> dict[str, tf.Tensor]:
                 return self.welcome(cells, history, exclude)
 
-            raw = _cells(self._schema.users)
+            raw = cell_specs(self._schema.users)
             traced["welcome"] = tf.function(welcome).get_concrete_function(
                 history=history, exclude=exclude, **raw
             )
@@ -261,7 +259,3 @@ class ServingModel(tf.Module):
 def _first_not_below(rising: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """As `tf.searchsorted` of rows `[B, N]` and values `[B, M]`, without the reshaping that it does."""
     return tf.raw_ops.LowerBound(sorted_inputs=rising, values=values)
-
-
-def _cells(entity: Entity) -> dict[str, tf.TensorSpec]:
-    return {name: tf.TensorSpec([None], tf.string, name) for name in entity.columns}

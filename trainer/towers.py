@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.schema import PADDING, Entity
+from preprocessing.schema import PADDING
 from trainer.config import TrainerConfig
 from trainer.dataset import EntityTable
 from trainer.language_model.bert import LanguageModel
 from trainer.model import Tandem
-from trainer.raw_columns import RawColumns, Vocabulary
+from trainer.raw_columns import RawColumns, Vocabulary, cell_specs
 from trainer.search.readers import DocumentReader, QueryReader
 from trainer.search.views import SearchViews
 
@@ -85,17 +85,17 @@ class Towers(tf.Module):
 
         if schema.items.columns:
             self._item_columns = RawColumns(schema.items, examples, schema.language_model, reader)
-            self.embed_item = _traced(_embed_item(tandem, self._item_columns), _cells(schema.items))
+            self.embed_item = _traced(_embed_item(tandem, self._item_columns), cell_specs(schema.items))
         if schema.users.columns:
             self._user_columns = RawColumns(schema.users, examples, schema.language_model, reader)
-            self.profile = _traced(_profile(tandem, self._user_columns), _cells(schema.users))
+            self.profile = _traced(_profile(tandem, self._user_columns), cell_specs(schema.users))
         if views is not None and reader is not None and schema.language_model:
             folder = examples / schema.language_model.folder
             self._queries = QueryReader(views, folder, schema.language_model, reader, config.search.interests)
             self.interests = _traced(self._queries.interests, tf.TensorSpec([None], tf.string))
             self._documents = DocumentReader(views, schema.items, folder, schema.language_model, reader)
             search_item = self._documents.of_columns(self._item_columns)
-            self.search_item = _traced(search_item, _cells(schema.items))
+            self.search_item = _traced(search_item, cell_specs(schema.items))
         # Keras layers are out of tf.Module's sight: only the variables that a function really reads belong
         # into the SavedModel.
         functions = [
@@ -115,10 +115,6 @@ class Towers(tf.Module):
 
 def _traced(function: Callable[..., Any], *signature: Any) -> tf.types.experimental.GenericFunction:
     return tf.function(function, input_signature=signature)
-
-
-def _cells(entity: Entity) -> dict[str, tf.TensorSpec]:
-    return {name: tf.TensorSpec([None], tf.string, name) for name in entity.columns}
 
 
 def _user_vectors(tandem: Tandem, most: int) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from preprocessing.schema import PADDING, RESERVED
-from trainer.catalogue import Catalogue
+from trainer.catalogue import LOWEST, Catalogue
 from trainer.config import SearchConfig
 from trainer.index import Index
 from trainer.search.terms import TermIndex
@@ -28,8 +28,6 @@ FORGIVEN = 1.0
 
 PERSONAL = 4.0
 """Deviations that a person counts for beside words: a well matched word stands out by more than any taste."""
-
-LOWEST = tf.float32.min
 
 
 class Asked(NamedTuple):
