@@ -11,7 +11,8 @@ from pipelines.config import RunConfig
 from preprocessing.schema import Schema, write_whole
 from trainer.export import export
 from trainer.progress import Progress
-from trainer.train import TrainResult, fingerprint, train
+from trainer.result import TrainResult, fingerprint
+from trainer.train import train
 
 
 @dataclass(frozen=True)

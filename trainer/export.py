@@ -13,9 +13,10 @@ from trainer.language_model.bert import LanguageModel
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import exported_checkpoint
+from trainer.result import TrainResult, fingerprint
 from trainer.search.building import can_search, make_searchable
 from trainer.towers import Towers
-from trainer.train import TrainResult, build_model, fingerprint
+from trainer.train import build_model
 from trainer.version import Details, Items, Version, newest_version, writing_alone
 
 

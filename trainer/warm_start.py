@@ -17,7 +17,8 @@ from trainer.language_model.config import FrozenConfig, LanguageModelConfig, Tun
 from trainer.model import Tandem
 from trainer.progress import Progress
 from trainer.refit import exported_checkpoint
-from trainer.train import TrainResult, build_model
+from trainer.result import TrainResult
+from trainer.train import build_model
 
 FREE = frozenset(
     {"dropout", "ranker_dropout", "id_dropout", "user_dropout", "temperature", "negatives", "loss"}

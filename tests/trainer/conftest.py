@@ -21,7 +21,8 @@ from trainer.config import ExportConfig, PortableConfig, TrainerConfig
 from trainer.export import export
 from trainer.progress import Progress
 from trainer.rebuild import reindex
-from trainer.train import TrainResult, train
+from trainer.result import TrainResult
+from trainer.train import train
 from trainer.version import Version
 
 ITEMS = 40

@@ -7,7 +7,8 @@ from tests.trainer.conftest import assert_same_learned, kill_and_go_on
 from trainer.config import TrainerConfig
 from trainer.export import export
 from trainer.refit import exported_checkpoint
-from trainer.train import TrainResult, build_model, train
+from trainer.result import TrainResult
+from trainer.train import build_model, train
 from trainer.validation import Validation
 
 

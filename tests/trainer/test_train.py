@@ -15,8 +15,9 @@ from trainer.dataset import read_cuts
 from trainer.distribution.cluster import Cluster
 from trainer.journal import Journal
 from trainer.metrics import ndcg_at, target_ranks
+from trainer.result import TrainResult
 from trainer.task import local_path, main
-from trainer.train import TrainResult, build_model, prepare, train
+from trainer.train import build_model, prepare, train
 from trainer.training_batches import TrainingBatches
 from trainer.validation import Validation
 

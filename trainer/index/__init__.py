@@ -18,7 +18,7 @@ def build_index(vectors: np.ndarray, config: ExportConfig, progress: Progress) -
     """Builds the index that the config asks for.
 
     Args:
-      vectors: `[N, D]` float, each of length 1.
+      vectors: `[N, D]` float, each of length 1 but for what it is lifted by.
       config: which kind, and its sizes.
       progress: where to show it.
     """

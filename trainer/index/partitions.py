@@ -23,7 +23,7 @@ def partition(
     The same vectors give the same leaves.
 
     Args:
-      vectors: `[N, D]` float, each of length 1.
+      vectors: `[N, D]` float, each of length 1 but for what it is lifted by.
       leaves: how many leaves L to make, at most N.
       progress: where to show it.
 

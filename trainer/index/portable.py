@@ -38,7 +38,7 @@ class PartitionedIndex(tf.Module):
     neighbor search", without the quantisation). A leaf's vectors lie together, so reading one copies nothing.
 
     Args:
-      vectors: `[N, D]` float, each of length 1.
+      vectors: `[N, D]` float, each of length 1 but for what it is lifted by.
       config: the number of leaves, and how many of them a query reads.
       progress: where to show how far building is.
     """

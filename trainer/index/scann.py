@@ -15,7 +15,7 @@ class ScannIndex(tf.Module):
     """Finds the items whose vectors have the largest dot product with a query.
 
     Args:
-      vectors: `[N, D]` float, each of length 1.
+      vectors: `[N, D]` float, each of length 1 but for what it is lifted by.
       config: exact scoring or partitions and quantisation, by the catalogue's size.
     """
 
@@ -36,7 +36,7 @@ class ScannIndex(tf.Module):
                 num_leaves=self._leaves,
                 num_leaves_to_search=min(reads, self._leaves),
                 training_sample_size=min(self._size, 250_000),
-                spherical=True,  # the vectors have length 1, so their leaves' centres should have it too
+                spherical=True,  # the vectors have about length 1, so their leaves' centres should too
             )
             self._reorder = config.reorder
             builder = builder.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(config.reorder)

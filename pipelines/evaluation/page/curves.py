@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipelines.evaluation.model_version import ModelVersion
 from preprocessing.schema import InputError
-from trainer.train import TrainResult
+from trainer.result import TrainResult
 from trainer.version import Details
 
 LOSS, QUALITY = "mean_loss", "ndcg@10"

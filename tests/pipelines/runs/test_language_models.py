@@ -11,7 +11,7 @@ from pipelines.cli import app
 from pipelines.runs.lineage import Lineage
 from pipelines.steps import GRAPH
 from tests.trainer.conftest import data_config, write_tables
-from trainer.train import TrainResult
+from trainer.result import TrainResult
 
 MODES = {
     "frozen": {},

@@ -11,7 +11,8 @@ from trainer.export import export
 from trainer.journal import Journal
 from trainer.language_model.bert import LanguageModel
 from trainer.language_model.table import encode_table
-from trainer.train import TrainResult, build_model, prepare, train
+from trainer.result import TrainResult
+from trainer.train import build_model, prepare, train
 from trainer.training_batches import TrainingBatches
 from trainer.validation import Validation
 
