@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
+from preprocessing.schema import InputError
+
 
 class Line(NamedTuple):
     """A physical line without its line break; `fault` says why it could not be decoded."""
@@ -17,7 +19,11 @@ class Line(NamedTuple):
 
 
 def read_lines(stream: IO[bytes], encoding: str) -> Iterator[Line]:
-    r"""Splits at `\n` and `\r\n` and decodes each line; a byte order mark is dropped."""
+    r"""Splits at `\n` and `\r\n` and decodes each line; a byte order mark is dropped.
+
+    Raises:
+      InputError: there is no byte order mark, and the encoding cannot be read without.
+    """
     name = codecs.lookup(encoding).name
     if name in ("utf-8", "utf-8-sig"):
         return utf8_lines(stream, 1)
@@ -52,10 +58,20 @@ def _decode(lines: Iterable[bytes], encoding: str, first: int) -> Iterator[Line]
 def _wide_lines(stream: IO[bytes], encoding: str) -> Iterator[Line]:
     # In utf-16 and utf-32 a line break is no single byte, so the stream is decoded as a whole.
     text = io.TextIOWrapper(io.BufferedReader(stream), encoding=encoding, errors="replace", newline="\n")  # type: ignore[type-var]
-    for number, line in enumerate(text, start=1):
+    for number, line in enumerate(_marked(text, encoding), start=1):
         line = line.removesuffix("\n").removesuffix("\r")
         fault = f"not all of it is {encoding}; check `encoding:` of this table" if "\ufffd" in line else ""
         yield Line(number, line, fault)
+
+
+def _marked(text: Iterable[str], encoding: str) -> Iterator[str]:
+    try:
+        yield from text
+    except UnicodeError as error:  # `errors` is for characters, and not for a missing byte order mark
+        raise InputError(
+            f"no byte order mark, without which nobody can tell how to read {encoding}; "
+            f"check `encoding:` of this table, for example {encoding}-le"
+        ) from error
 
 
 def is_blank(line: Line) -> bool:

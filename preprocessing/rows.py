@@ -112,12 +112,12 @@ class RowReader:
 
 
 def json_cell(name: str, column: Column, value: Any) -> str:
-    """Writes a JSON value as the cell that a csv file would hold.
+    """Writes a JSON value as the cell that a csv file would hold; null and NaN are an empty one.
 
     Raises:
       RowError: an object, a list in a column of one value, or text that is no Unicode.
     """
-    if value is None:
+    if value is None or _is_nan(value):
         return ""
     if isinstance(value, str):
         try:
@@ -132,10 +132,19 @@ def json_cell(name: str, column: Column, value: Any) -> str:
         return str(int(value)) if value.is_integer() else repr(value)
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, list) and isinstance(column, MultiColumn | VectorColumn):
-        separator = column.separator if isinstance(column, MultiColumn) else " "
-        return separator.join(json_cell(name, TextColumn(kind="text"), part) for part in value)
+    if isinstance(value, list) and isinstance(column, MultiColumn):
+        return column.separator.join(json_cell(name, TextColumn(kind="text"), part) for part in value)
+    if isinstance(value, list) and isinstance(column, VectorColumn):
+        # A vector that is not known is an empty cell; one with a gap is none.
+        return " ".join(
+            "nan" if _is_nan(part) else json_cell(name, NumericColumn(kind="numeric"), part) for part in value
+        )
     raise RowError(f"{name} holds {'a list' if isinstance(value, list) else 'an object'}")
+
+
+def _is_nan(value: Any) -> bool:
+    # Python's json writes it so, for pandas' empty cells among others.
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _shown(cell: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import importlib.util
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from preprocessing.assets import resolve_path
 from preprocessing.columns import Column
@@ -22,6 +24,17 @@ from preprocessing.config import Table
 from preprocessing.ranges import WHOLE, Range, divide, divides
 from preprocessing.records import JSON_SAMPLE, Record, header_of, records_of
 from preprocessing.schema import InputError
+
+FAULTS = (OSError, EOFError, ValueError, zlib.error, pa.ArrowException)
+"""What reading a damaged file of this machine raises; ValueError is that of a path with a null byte."""
+
+EXTRAS = {
+    "gs": ("google.cloud.storage", "gcp"),
+    "s3": ("boto3", "aws"),
+    "azfs": ("azure.storage.blob", "azure"),
+    "hdfs": ("hdfs", "hadoop"),
+}
+"""By the scheme of a path: the module that reads it, and the extra of apache-beam that brings the module."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +113,8 @@ def find_ranges(source: Source, file: SourceFile) -> Iterator[Range]:
     if not divides(source.table, file.path):
         yield WHOLE
         return
-    try:
-        with _open(file.path) as stream:
-            yield from divide(stream, source.table)
-    except OSError as error:
-        raise InputError(f"{source.name}: {file.name}: cannot be read: {error}") from None
+    with _told(file.path, lambda: f"{source.name}: {file.name}: cannot be read"), _open(file.path) as stream:
+        yield from divide(stream, source.table)
 
 
 def read_records(source: Source, file: SourceFile, part: Range = WHOLE) -> Iterator[Record]:
@@ -114,14 +124,12 @@ def read_records(source: Source, file: SourceFile, part: Range = WHOLE) -> Itera
       InputError: the file breaks off or is damaged inside.
     """
     line = part.line - 1
-    try:
-        with _open(file.path) as stream:
-            stream.seek(part.start)
-            for record in records_of(stream, part, source.table, source.column_sources, len(file.header)):
-                line = record.line
-                yield record
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-        raise InputError(f"{source.name}: {file.name}: cannot be read on after row {line}: {error}") from None
+    place = f"{source.name}: {file.name}"
+    with _told(file.path, lambda: f"{place}: cannot be read on after row {line}"), _open(file.path) as stream:
+        stream.seek(part.start)
+        for record in records_of(stream, part, source.table, source.column_sources, len(file.header)):
+            line = record.line
+            yield record
 
 
 def _is_pattern(path: str) -> bool:
@@ -134,11 +142,15 @@ def _escape(path: str) -> str:
 
 def _match(reference: str, resolved: str) -> list[tuple[str, str, int]]:
     """Gives (name, path, size) of the files that a path or pattern names, sorted by name."""
-    try:
+    if _is_remote(resolved):
+        _check_extra(reference, resolved)
+        # Some of Beam's file systems need options, which otherwise are set once a pipeline is made.
+        FileSystems.set_options(PipelineOptions([]))
+    with _told(resolved, lambda: f"{reference}: cannot be opened"):
         if not _is_pattern(reference) or (FileSystems.exists(resolved) and Path(resolved).is_file()):
             if not FileSystems.exists(resolved):
                 return []
-            if FileSystems.get_scheme(resolved) is None and Path(resolved).is_dir():
+            if not _is_remote(resolved) and Path(resolved).is_dir():
                 raise InputError(
                     f"{reference}: this is a folder; name its files, such as {reference.rstrip('/')}/*.csv"
                 )
@@ -149,9 +161,41 @@ def _match(reference: str, resolved: str) -> list[tuple[str, str, int]]:
         literal = re.split(r"[*?\[]", reference, maxsplit=1)[0]
         cut = len(resolved) - (len(reference) - len(literal))
         matches = FileSystems.match([_escape(resolved[:cut]) + resolved[cut:]])[0].metadata_list
-    except (OSError, ValueError) as error:
-        raise InputError(f"{reference}: cannot be opened: {error}") from None
     return sorted((literal + match.path[cut:], match.path, match.size_in_bytes) for match in matches)
+
+
+def _is_remote(path: str) -> bool:
+    return FileSystems.get_scheme(path) is not None
+
+
+def _check_extra(reference: str, path: str) -> None:
+    """Refuses a path whose file system is not installed."""
+    scheme = FileSystems.get_scheme(path)
+    module, extra = EXTRAS.get(scheme, (None, None))
+    if module is None:
+        return
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # not even the package that the module would be in
+        found = None
+    if found is None:
+        raise InputError(
+            f"{reference}: cannot be opened: {scheme}:// needs {module}; "
+            f"`pip install 'apache-beam[{extra}]'` brings it"
+        )
+
+
+@contextmanager
+def _told(path: str, what: Callable[[], str]) -> Iterator[None]:
+    """Tells what a file system raises as an InputError; a remote one's client may raise anything."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if not _is_remote(path) and not isinstance(error, FAULTS):
+            raise
+        raise InputError(f"{what()}: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
 @contextmanager
@@ -167,11 +211,8 @@ def _open(path: str) -> Iterator[Any]:
 
 def _check_file(path: str, table: Table, wanted: tuple[str, ...]) -> tuple[str, ...] | None:
     """Gives the header (empty for jsonl), or None for an empty file."""
-    try:
-        with _open(path) as stream:
-            found = header_of(stream, table)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot be read: {error}") from None
+    with _told(path, lambda: "cannot be read"), _open(path) as stream:
+        found = header_of(stream, table)
     if found is None:
         return None
     is_json = table.resolved_format == "jsonl"

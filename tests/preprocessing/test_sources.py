@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
+import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.io.filesystem import FileMetadata, FileSystem, MatchResult
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +20,7 @@ from preprocessing.columns import MultiColumn, TextColumn
 from preprocessing.config import Entities
 from preprocessing.rows import RowError, RowReader
 from preprocessing.schema import InputError, parse
-from preprocessing.sources import Source, find_source, read_records
+from preprocessing.sources import Source, find_ranges, find_source, read_records
 
 COLUMNS = {"item_id": {"kind": "id"}, "title": {"kind": "text"}}
 
@@ -184,6 +188,16 @@ def test_jsonl(tmp_path: Path) -> None:
     assert rows[6][1].startswith("not valid JSON")
 
 
+def test_nan_in_jsonl_is_an_empty_cell_and_no_text(tmp_path: Path) -> None:
+    columns = COLUMNS | {"price": {"kind": "numeric"}, "image": {"kind": "vector", "length": 2}}
+    content = (
+        '{"item_id": NaN, "title": NaN, "price": NaN, "image": NaN}\n{"item_id": 2, "image": [1, NaN]}\n'
+    )
+    write(tmp_path, content, "items.jsonl")
+    rows = rows_of(source_of(tmp_path, "items.jsonl", columns))
+    assert rows == [(1, ["", "", "", ""]), (2, ["2", "", "", "1 nan"])]
+
+
 def test_parquet(tmp_path: Path) -> None:
     when = pa.array([1_500_000_000_123_456_789, None], pa.timestamp("ns"))
     ids = pa.array([1.0, 2.0])
@@ -237,6 +251,90 @@ def test_missing_files(tmp_path: Path) -> None:
         source_of(tmp_path, "asset://nothing/x.csv")
 
 
+class Faulty(FileSystem):
+    """A remote file system whose client fails in its own way at one of what it is asked."""
+
+    fails = ""
+    options: Any = None
+
+    def __init__(self, pipeline_options: Any) -> None:
+        super().__init__(pipeline_options)
+        Faulty.options = pipeline_options
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "faulty"
+
+    def _asked(self, what: str) -> None:
+        if what == self.fails:
+            raise RuntimeError(f"nobody\nanswered to {what}")
+
+    def exists(self, path: str) -> bool:
+        self._asked("exists")
+        return True
+
+    def match(self, patterns: list[str], limits: Any = None) -> list[MatchResult]:
+        self._asked("match")
+        return [MatchResult(pattern, [FileMetadata(pattern, 20)]) for pattern in patterns]
+
+    def open(self, path: str, mime_type: str = "", compression_type: Any = None) -> io.BytesIO:
+        self._asked("open")
+        return io.BytesIO(b"item_id,title\n1,a\n")
+
+    mkdirs = has_dirs = _list = create = copy = rename = last_updated = checksum = metadata = None
+    join = split = size = delete = None
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [
+        ("exists", "items: faulty://b/x.csv: cannot be opened: nobody answered to exists"),
+        ("match", "items: faulty://b/x.csv: cannot be opened: nobody answered to match"),
+        ("open", "items: faulty://b/x.csv: cannot be read: nobody answered to open"),
+    ],
+)
+def test_whatever_a_remote_file_system_raises_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str, said: str
+) -> None:
+    monkeypatch.setattr(Faulty, "fails", fails)
+    with pytest.raises(InputError) as error:
+        source_of(tmp_path, "faulty://b/x.csv")
+    assert str(error.value) == said
+
+
+def test_a_remote_file_system_may_fail_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_of(tmp_path, "faulty://b/x.csv")
+    assert rows_of(source) == [(2, ["1", "a"])]
+    assert Faulty.options is not None
+    monkeypatch.setattr(Faulty, "fails", "open")
+    with pytest.raises(InputError, match=r"^items: faulty://b/x\.csv: cannot be read on after row 0: nobody"):
+        list(read_records(source, source.files[0]))
+    with pytest.raises(InputError, match=r"^items: faulty://b/x\.csv: cannot be read: nobody"):
+        list(find_ranges(source, source.files[0]))
+
+
+@pytest.mark.parametrize(("scheme", "module", "extra"), [("s3", "boto3", "aws"), ("hdfs", "hdfs", "hadoop")])
+def test_a_missing_extra_of_beam_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # as Python marks what cannot be imported
+    with pytest.raises(InputError) as error:
+        source_of(tmp_path, f"{scheme}://b/x.csv")
+    assert str(error.value) == (
+        f"items: {scheme}://b/x.csv: cannot be opened: {scheme}:// needs {module}; "
+        f"`pip install 'apache-beam[{extra}]'` brings it"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_byte_order_mark_is_needed_where_nothing_else_tells(tmp_path: Path, encoding: str) -> None:
+    write(tmp_path, "item_id,title\n1,a\n".encode(f"{encoding}-le"))
+    with pytest.raises(
+        InputError, match=rf"^items: items\.csv: no byte order mark.*`encoding:`.*{encoding}-le"
+    ):
+        source_of(tmp_path, encoding=encoding)
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 no parquet", b"PAR1" + b"\0" * 100 + b"PAR1"])
 def test_bad_parquet(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, content, "items.parquet")
@@ -267,7 +365,6 @@ def test_whatever_the_csv_module_writes_is_read_back(
     tmp_path_factory: Any, rows: list[tuple[str, str]]
 ) -> None:
     import csv
-    import io
 
     folder = tmp_path_factory.mktemp("csv")
     text = io.StringIO()
@@ -297,5 +394,6 @@ def test_columns_are_typed_for_lists() -> None:
     from preprocessing.rows import json_cell
 
     assert json_cell("tags", MultiColumn(kind="multi", separator=";"), ["a", 1, True]) == "a;1;true"
+    assert json_cell("tags", MultiColumn(kind="multi", separator=";"), ["a", math.nan]) == "a;"
     with pytest.raises(RowError, match="title holds a list"):
         json_cell("title", TextColumn(kind="text"), ["a"])
