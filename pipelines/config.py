@@ -48,14 +48,14 @@ class RunConfig:
 
     Attributes:
       name: of the data set.
-      base: the folder where the config's relative paths start.
+      path: of the config.
       data: for preprocessing.
       trainer: for training and export.
       pipeline: for what comes after.
     """
 
     name: str
-    base: Path
+    path: Path
     data: DataConfig
     trainer: TrainerConfig
     pipeline: PipelineConfig
@@ -72,7 +72,12 @@ class RunConfig:
         values = read_config_mapping(path)
         given = {key: values[key] for key in PipelineConfig.model_fields if values.get(key) is not None}
         pipeline = parse(PipelineConfig, given, str(path))
-        return cls(name, path.resolve().parent, data, trainer, pipeline)
+        return cls(name, path, data, trainer, pipeline)
+
+    @property
+    def base(self) -> Path:
+        """The folder where the config's relative paths start."""
+        return self.path.resolve().parent
 
     def check_alone(self) -> None:
         """Checks that this process is to train by itself, and not as one of the workers of a cluster.

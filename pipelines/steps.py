@@ -10,10 +10,10 @@ from pipelines.work.evaluate import REPORT_TEXT, evaluate
 from pipelines.work.export import export
 from pipelines.work.preprocess import preprocess
 from pipelines.work.preprocess import sources as tables
-from pipelines.work.push import push
+from pipelines.work.push import check_folder, push
 from pipelines.work.recommend import RECOMMENDATIONS, recommend
+from pipelines.work.train import check_older_model, train
 from pipelines.work.train import sources as older_model_and_tables
-from pipelines.work.train import train
 
 PREPROCESS = Step(
     name="preprocess",
@@ -33,6 +33,7 @@ TRAIN = Step(
     work=train,
     sources=older_model_and_tables,
     ignores=("train.distribution",),
+    check_places=check_older_model,
 )
 EXPORT = Step(
     name="export",
@@ -67,6 +68,7 @@ PUSH = Step(
     code=("pipelines.work.push",),
     marker="saved_model.pb",
     work=push,
+    check_places=check_folder,
 )
 RECOMMEND = Step(
     name="recommend",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,23 @@ class Requirement:
             bound=_number(number, text),
         )
 
+    def check(self, labelled: bool) -> None:
+        """Checks that models of such data are judged by the metric.
+
+        Args:
+          labelled: whether the interactions have a label.
+
+        Raises:
+          InputError: they are judged by the other one of `LABELS`.
+        """
+        used, other = LABELS if labelled else LABELS[::-1]
+        if self.metric == other:
+            column = "a" if labelled else "no"
+            raise InputError(
+                f"requirement {self.text!r}: the interactions have {column} column of kind label, so models "
+                f"are judged by {used} and not by {other}"
+            )
+
     def judge(self, report: Report) -> Finding:
         """Compares the report's first row with the bound.
 
@@ -84,7 +101,7 @@ class Requirement:
         if self.part not in parts:
             raise InputError(
                 f"requirement {self.text!r}: the {report.part} part holds no target of the slice "
-                f"{self.part!r}; there are {', '.join(row.slices)}"
+                f"{self.part!r}; there are {_listed(row.slices)}"
             )
         metrics = parts[self.part]
         if self.metric not in metrics:
@@ -179,7 +196,11 @@ def _find(name: str, known: Sequence[str], text: str, what: str) -> str:
     for each in known:
         if asked in {each.casefold(), each.removesuffix(" items"), each.removesuffix(" users")}:
             return each
-    raise InputError(f"requirement {text!r}: no {what} {name.strip()!r}; there are {', '.join(known)}")
+    raise InputError(f"requirement {text!r}: no {what} {name.strip()!r}; there are {_listed(known)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))  # since some hold commas
 
 
 def _number(written: str, text: str) -> float:

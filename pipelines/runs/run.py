@@ -54,20 +54,23 @@ class Run:
             self._lineage = Lineage.read(self._folder) or self._lineage
             sweep(self._folder)
             wanted = self._selection.wanted(self._graph)
-            self._check(wanted)
+            taken = self._selection.taken(self._graph)
+            self._check(wanted, taken)
             with scratch_inside(self._folder), self._job.display.shown():
-                taken = self._selection.taken(self._graph)
                 for step in self._graph:
                     if step.name in taken:
                         self._take(step)
                     elif step.name in wanted:
                         self._do(step)
 
-    def _check(self, wanted: tuple[str, ...]) -> None:
+    def _check(self, wanted: tuple[str, ...], taken: set[str]) -> None:
         for step in self._graph:
+            if step.name not in wanted or step.name in taken:
+                continue
             record = self._lineage.steps.get(step.name)
-            if step.name in wanted and (record is None or record.config != self._config_of(step)):
+            if record is None or record.config != self._config_of(step):
                 step.check(self._job.config)
+            step.check_places(self._job)
 
     def _take(self, step: Step) -> None:
         record = self._lineage.steps.get(step.name)

@@ -14,8 +14,8 @@ def _no_sources(job: Job) -> Mapping[str, str]:
     return {}
 
 
-def _anything(config: RunConfig) -> None:
-    """Finds nothing wrong with a config."""
+def _anything(given: RunConfig | Job) -> None:
+    """Finds nothing wrong."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Step:
         apart; `""` where the artifact is a file.
       work: makes the artifact, whole or not at all.
       sources: what it reads besides, with a digest each.
-      check: refuses a config that it cannot work by, before any step is begun.
+      check: refuses a config that it cannot work by, before any step is begun; not asked again about parts of
+        the config that it has worked by.
+      check_places: likewise, and each time, refuses what a job names outside of the run folder.
       shown: a text file in the run folder that is printed whenever the step is done or reused.
     """
 
@@ -45,4 +47,5 @@ class Step:
     sources: Callable[[Job], Mapping[str, str]] = _no_sources
     ignores: tuple[str, ...] = ()
     check: Callable[[RunConfig], None] = _anything
+    check_places: Callable[[Job], None] = _anything
     shown: str | None = None

@@ -6,20 +6,29 @@ from pipelines.config import RunConfig
 from pipelines.evaluation.files import BLESSING_FILE, METRICS_FILE, PAGE_FILE
 from pipelines.runs.artifact import Artifact
 from pipelines.runs.job import Job
-from preprocessing.schema import file_digest
+from preprocessing.config import LabelColumn
+from preprocessing.schema import InputError, file_digest
 
 
 def check_requirements(config: RunConfig) -> None:
-    """Refuses requirements that cannot be read.
+    """Refuses requirements that cannot be read, or that no model of these data can be judged by.
 
     Raises:
-      InputError: it says which, and what is allowed.
+      InputError: one line a requirement; it says which, and what is allowed.
     """
-    if config.pipeline.evaluate.require:
-        from pipelines.evaluation.requirements import Requirement
+    if not config.pipeline.evaluate.require:
+        return
+    from pipelines.evaluation.requirements import Requirement
 
-        for text in config.pipeline.evaluate.require:
-            Requirement.parse(text)
+    labelled = any(isinstance(column, LabelColumn) for column in config.data.interactions.columns.values())
+    problems = []
+    for number, text in enumerate(config.pipeline.evaluate.require):
+        try:
+            Requirement.parse(text).check(labelled)
+        except InputError as error:
+            problems.append(f"{config.path}: evaluate.require.{number}: {error}")
+    if problems:
+        raise InputError("\n".join(problems))
 
 
 def bless(job: Job) -> Artifact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,13 +10,28 @@ from pipelines.config import RunConfig
 from pipelines.runs.artifact import Artifact
 from pipelines.runs.errors import NotBlessedError
 from pipelines.runs.job import Job
-from preprocessing.schema import folder_digest, whole_folder
+from preprocessing.schema import InputError, folder_digest, whole_folder
 
 
 def serving_folder(config: RunConfig, run: Path) -> Path:
     """Where versions are pushed to."""
     folder = config.pipeline.push.folder
     return run / "serving" if folder is None else config.base / folder
+
+
+def check_folder(job: Job) -> None:
+    """Refuses a folder that versions cannot be written to.
+
+    Raises:
+      InputError: it is a file or below one, or nobody but others may write there.
+    """
+    serving = serving_folder(job.config, job.folder)
+    key = f"{job.config.path}: push.folder: " if job.config.pipeline.push.folder else ""
+    there = next(place for place in (serving, *serving.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise InputError(f"{key}{there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{key}{there}: no permission to write there")
 
 
 def push(job: Job) -> Artifact:
@@ -50,7 +66,6 @@ def push(job: Job) -> Artifact:
 
 def _is_of_this_attempt(newest: Path, version: Path) -> bool:
     """Whether the newest version is this one, with items added since or not."""
-    from preprocessing.schema import InputError
     from trainer.version import Details
 
     try:

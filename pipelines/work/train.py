@@ -35,6 +35,11 @@ def sources(job: Job) -> dict[str, str]:
     return {**tables, "warm start": _trained(job.warm_start).digest}
 
 
+def check_older_model(job: Job) -> None:
+    """Refuses a model to start from that `sources` refuses."""
+    sources(job)
+
+
 def train(job: Job) -> Artifact:
     """Trains, or goes on where this attempt was cut off.
 

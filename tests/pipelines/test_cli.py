@@ -47,3 +47,49 @@ def test_what_cannot_be_a_worker_refuses_before_it_begins(tmp_path, monkeypatch,
     assert isinstance(result.exception, InputError)
     assert "multi_worker, and TF_CONFIG is set: this process would be one" in str(result.exception)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "said"),
+    [
+        ("push: {folder: taken}\n", (), "{config}: push.folder: {folder}/taken is no folder"),
+        ("push: {folder: taken/below}\n", (), "{config}: push.folder: {folder}/taken is no folder"),
+        (
+            'evaluate: {require: ["ndcg@10>0", "rmse<=1"]}\n',
+            (),
+            "{config}: evaluate.require.1: requirement 'rmse<=1': the interactions have no column of "
+            "kind label, so models are judged by AUC and not by RMSE",
+        ),
+        (
+            'evaluate: {require: ["ndgc@10>0"]}\n',
+            (),
+            "{config}: evaluate.require.0: requirement 'ndgc@10>0': no metric 'ndgc@10'; there are ",
+        ),
+        (
+            "",
+            ("--warm-start", "nowhere"),
+            "--warm-start nowhere: no run folder with a finished training",
+        ),
+    ],
+)
+def test_a_run_refuses_before_any_step_what_a_later_one_could_not_do(tmp_path, more, options, said):
+    config, folder = tmp_path / "toy.yaml", tmp_path / "run"
+    (tmp_path / "taken").touch()
+    config.write_text(
+        "data: {interactions: {path: x.csv, columns: {user_id: {kind: id}, item_id: {kind: id}}}}\n" + more
+    )
+    arguments = ["run", "--config", str(config), "--output", str(folder), *options]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception).startswith(said.format(config=config, folder=tmp_path))
+    assert result.output == ""
+
+
+def test_what_a_step_takes_as_it_is_needs_no_places(tmp_path):
+    config = tmp_path / "toy.yaml"
+    config.write_text(
+        "data: {interactions: {path: x.csv, columns: {user_id: {kind: id}, item_id: {kind: id}}}}\n"
+    )
+    options = ["--warm-start", "nowhere", "--from", "export"]
+    result = CliRunner().invoke(app, ["run", "--config", str(config), "--output", str(tmp_path), *options])
+    assert "--from export: preprocess comes before it" in str(result.exception)

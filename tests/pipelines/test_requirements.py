@@ -56,8 +56,14 @@ def test_a_requirement_is_read(text: str, parsed: tuple[str, str, str, float]) -
         ("", "expected a metric"),
         (">0.1", "expected a metric"),
         ("ndcg@10[unseen>0", "expected a metric"),
-        ("ndgc@10>0.1", r"no metric 'ndgc@10'; there are Recall@10, Recall@100, NDCG@10, MRR, RMSE, AUC"),
-        ("ndcg@10[old]>0", "no slice 'old'; there are unseen items, seen items, head, torso, tail"),
+        (
+            "ndgc@10>0.1",
+            r"no metric 'ndgc@10'; there are 'Recall@10', 'Recall@100', 'NDCG@10', 'MRR', 'RMSE', 'AUC'",
+        ),
+        (
+            "ndcg@10[old]>0",
+            "no slice 'old'; there are 'unseen items', 'seen items', .* 'unseen, history', 'seen, history', 'new",
+        ),
         ("ndcg@10[]>0", "no slice ''"),
         ("gini@10[new]<1", "slices have Recall@10, Recall@100, NDCG@10, MRR, RMSE, AUC alone, not Gini@10"),
         ("ndcg@10>a", "'a' is no number"),
@@ -106,12 +112,24 @@ def test_without_requirements_a_model_is_blessed() -> None:
     [
         ("auc>0.5", "'auc>0.5': Tandem was not judged by AUC here, but by NDCG@10"),
         ("mrr[unseen]>0", "was not judged by MRR here, but by NDCG@10"),
-        ("ndcg@10[new]>0", "the test part holds no target of the slice 'new users'; there are unseen items"),
+        (
+            "ndcg@10[new]>0",
+            "the test part holds no target of the slice 'new users'; there are 'unseen items'",
+        ),
     ],
 )
 def test_what_the_report_does_not_have_is_told(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         bless(REPORT, [Requirement.parse(text)])
+
+
+@pytest.mark.parametrize(("labelled", "used", "other"), [(True, "rmse", "auc"), (False, "auc", "rmse")])
+def test_the_metric_of_labels_fits_the_data(labelled: bool, used: str, other: str) -> None:
+    Requirement.parse(f"{used}<=1").check(labelled)
+    Requirement.parse("ndcg@10>0").check(labelled)
+    said = rf"{other}\[head\]<=1'.* judged by {used.upper()} and not by {other.upper()}"
+    with pytest.raises(InputError, match=said):
+        Requirement.parse(f"{other}[head]<=1").check(labelled)
 
 
 def test_a_blessing_is_written_and_read(tmp_path: Path) -> None:
