@@ -70,6 +70,7 @@ def build(
         version = Version.read(_newest(model))
         export: dict[str, Any] = version.details.export.model_dump()
         export["index"] = index or export["index"]
+        _check_sizes(sizes, export)
         export[export["index"]] |= sizes
         if new_item_lift is not None:
             export["new_item_lift"] = new_item_lift
@@ -77,6 +78,19 @@ def build(
         folder = reindex(version, config, target, Progress(console))
     console.print(f"{config.index} index: {folder}", markup=False, soft_wrap=True)
     return folder
+
+
+def _check_sizes(sizes: Mapping[str, int], export: Mapping[str, Any]) -> None:
+    """Refuses a size that only another kind of index has.
+
+    Raises:
+      InputError: it says which kind has it.
+    """
+    kind = export["index"]
+    for name in sizes:
+        if name not in export[kind]:
+            others = " or ".join(each for each in ("scann", "portable") if name in export[each])
+            raise InputError(f"--{name} is for --index {others} (this one is {kind})")
 
 
 def _newest(model: Path) -> Path:

@@ -36,7 +36,7 @@ def show(answer: SearchAnswer, console: Console) -> None:
     for rank, each in enumerate(answer.items, start=1):
         row = [str(rank), each.title, each.item_id, f"{each.score:.2f}"]
         if answer.interests:
-            row += ["".join(map(_level, each.match, best)), each.matched]
+            row += ["".join(map(_level, answer.interests, each.match, best)), each.matched]
         table.add_row(*map(Text, row))
     console.print(table)
 
@@ -53,6 +53,8 @@ def _best(items: Sequence[Found], interests: int) -> list[float]:
     return [max(each.match[place] for each in items) for place in range(interests)]
 
 
-def _level(match: float, best: float) -> str:
+def _level(interest: Interest, match: float, best: float) -> str:
+    if interest.weight == 0:
+        return " "
     share = match / best if best > 0 else 0.0
     return LEVELS[round(max(0.0, share) * (len(LEVELS) - 1))]

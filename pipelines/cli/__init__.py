@@ -71,6 +71,7 @@ app.add_typer(vertex.app, name="vertex")
 def main() -> None:
     """Runs the command line; what goes wrong is one message, with status 2 for what the user can mend."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read on import; below it, complaints about GPUs
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # likewise; what it would log is told in an error
     logging.getLogger().setLevel(logging.ERROR)  # Beam warns of Google's packages while it is imported
     from preprocessing.errors import PipelineError
     from preprocessing.schema import InputError

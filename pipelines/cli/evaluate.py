@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -13,7 +12,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from pipelines.cli.connection import CaCertificate, ClientCertificate, ClientKey, Tls, credentials
+from pipelines.cli.connection import (
+    ANSWER_SECONDS,
+    CaCertificate,
+    ClientCertificate,
+    ClientKey,
+    Tls,
+    checked_address,
+    credentials,
+    is_address,
+)
 from preprocessing.schema import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
     from pipelines.evaluation.model_version import ModelVersion
     from serving.predictor import Predictor
 
-ADDRESS = re.compile(r"[^/]+:\d+")
 CALL_SECONDS = 120.0
 """A call asks for many users at once, and the first one also warms the model up."""
 
@@ -43,8 +50,13 @@ def evaluate(
         typer.Option("--model", help="A SavedModel, or a folder of versions, of which the newest is taken."),
     ] = "",
     server: Annotated[
-        str, typer.Option("--server", help="A running server, as `host:port`, instead of a model.")
-    ] = "",
+        str | None,
+        typer.Option(
+            "--server",
+            help="A running server, as `host:port`, instead of a model.",
+            callback=lambda address: None if address is None else checked_address(address),
+        ),
+    ] = None,
     model_name: Annotated[
         str, typer.Option("--model_name", help="The model's name on the server.")
     ] = "default",
@@ -98,14 +110,14 @@ def evaluate(
     from pipelines.evaluation.requirements import Requirement, bless
 
     requirements = [Requirement.parse(text) for text in require or ()]
-    if bool(model) == bool(server):
+    if bool(model) == (server is not None):
         raise InputError("give either --model (a folder) or --server (host:port)")
     tls_credentials = credentials(tls, ca_certificate, client_certificate, client_key)
     with contextlib.ExitStack() as opened:
         ours = _connected(server, model_name, tls_credentials) if server else _loaded("--model", model)
         predictor, version = opened.enter_context(ours)
         rival = None
-        if ADDRESS.fullmatch(baseline):
+        if is_address(baseline):
             rival = Baseline(*opened.enter_context(_connected(baseline, model_name, tls_credentials)))
         elif baseline:
             rival = Baseline(*opened.enter_context(_loaded("--baseline", baseline)))
@@ -166,9 +178,10 @@ def _connected(
     from serving.client import Client
 
     with Client(target, model_name, CALL_SECONDS, tls_credentials) as client:
-        version = ModelVersion.of_server(client)
+        with Console(stderr=True).status(f"waiting up to {ANSWER_SECONDS:g} s for {model_name} at {target}"):
+            version = ModelVersion.of_server(client, ANSWER_SECONDS)
         yield client, version
-        if ModelVersion.of_server(client) != version:
+        if ModelVersion.of_server(client, ANSWER_SECONDS) != version:
             raise InputError(
                 f"{target}: began to serve another version than {version.number} while it was judged; "
                 "do it again"

@@ -6,7 +6,14 @@ import dataclasses
 import json
 
 from pipelines.cli.asking import AsJson, Count, Exclude, History, ModelName, Server, Timeout, User, item_ids
-from pipelines.cli.connection import CaCertificate, ClientCertificate, ClientKey, Tls, credentials
+from pipelines.cli.connection import (
+    ANSWER_SECONDS,
+    CaCertificate,
+    ClientCertificate,
+    ClientKey,
+    Tls,
+    credentials,
+)
 
 
 def recommend(
@@ -16,7 +23,7 @@ def recommend(
     k: Count = 10,
     server: Server = "localhost:8500",
     model_name: ModelName = "default",
-    timeout: Timeout = 10.0,
+    timeout: Timeout = ANSWER_SECONDS,
     tls: Tls = False,
     ca_certificate: CaCertificate = None,
     client_certificate: ClientCertificate = None,

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.interrupted import goes_on
+
 
 def run(
     config: Annotated[Path, typer.Option("--config", help="The YAML file that describes data and model.")],
@@ -80,7 +82,8 @@ def run(
     folder = output or Path("runs") / config.stem
     job = Job(folder, read, workers, warm_start, Display(console, GRAPH.names), {})
     try:
-        Run(GRAPH, selection, job).execute()
+        with goes_on():
+            Run(GRAPH, selection, job).execute()
     except NotBlessedError as error:
         print(f"tandem: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

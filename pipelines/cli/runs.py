@@ -25,6 +25,7 @@ def list_runs(folder: Folder = RUNS) -> None:
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from pipelines.runs.overview import runs_below
     from pipelines.steps import GRAPH
@@ -40,7 +41,8 @@ def list_runs(folder: Folder = RUNS) -> None:
     for run in runs:
         steps = f"{len(run.done)} of {len(GRAPH.names)}" + "".join(f", {name} begun" for name in run.begun)
         values = (f"{run.metrics[name]:.4f}" if name in run.metrics else "" for name in shown)
-        table.add_row(run.folder.name, run.lineage.name, steps, *values, run.date[:16].replace("T", " "))
+        names = Text(run.folder.name), Text(run.lineage.name)
+        table.add_row(*names, steps, *values, run.date[:16].replace("T", " "))
     console.print(table)
 
 

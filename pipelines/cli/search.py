@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.asking import AsJson, Count, Exclude, History, ModelName, Server, Timeout, User, item_ids
-from pipelines.cli.connection import CaCertificate, ClientCertificate, ClientKey, Tls, credentials
+from pipelines.cli.connection import (
+    ANSWER_SECONDS,
+    CaCertificate,
+    ClientCertificate,
+    ClientKey,
+    Tls,
+    credentials,
+)
 
 
 def search(
@@ -31,14 +38,16 @@ def search(
     k: Count = 10,
     server: Server = "localhost:8500",
     model_name: ModelName = "default",
-    timeout: Timeout = 10.0,
+    timeout: Timeout = ANSWER_SECONDS,
     tls: Tls = False,
     ca_certificate: CaCertificate = None,
     client_certificate: ClientCertificate = None,
     client_key: ClientKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Searches in plain language, English or Chinese, by way of a running `tandem serve`.
+    """Searches in plain language, by way of a running `tandem serve`.
+
+    English, or Chinese where the model was made with a language model that reads Chinese.
 
     The query is taken apart into interests, of which each has a weight; what is not wanted ("no horror",
     "不要恐怖片") pushes items away. Bars show how well each item matches each interest.

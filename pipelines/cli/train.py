@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.interrupted import goes_on
+
 
 def train(
     examples: Annotated[Path, typer.Option("--examples", help="The folder that `tandem preprocess` wrote.")],
@@ -32,4 +34,5 @@ def train(
     """
     from trainer.task import run
 
-    run(examples, config, training, model, None)
+    with goes_on():
+        run(examples, config, training, model, None)

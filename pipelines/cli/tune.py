@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.interrupted import goes_on
 from preprocessing.schema import InputError
 
 
@@ -45,4 +46,5 @@ def tune(
     with console.status("starting Optuna and TensorFlow"):
         from pipelines.hyperparameters.tuning import tune as search
 
-    search(config, output, trials, parallel, console)
+    with goes_on():
+        search(config, output, trials, parallel, console)

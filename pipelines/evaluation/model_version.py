@@ -32,12 +32,16 @@ class ModelVersion:
         return cls(folder, number, folder_digest(path) if path.is_dir() else None)
 
     @classmethod
-    def of_server(cls, client: Client) -> ModelVersion:
+    def of_server(cls, client: Client, deadline_s: float) -> ModelVersion:
         """The newest version that a server serves, which answers those who ask for none.
+
+        Args:
+          client: of the server.
+          deadline_s: how long to wait for a server and a version.
 
         Raises:
           ServingError: it serves none, or no answer came.
         """
-        client.wait_until_ready(client.timeout)
+        client.wait_until_ready(deadline_s)
         newest = max(version.number for version in client.versions() if version.state == "AVAILABLE")
         return cls(f"{client.target}/{client.model_name}", newest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,23 @@ from preprocessing.schema import Document, InputError, parse, read_config_mappin
 Scalar = bool | int | float | str | None
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("a finite number is needed")
+    return value
+
+
+def _scalar(value: object) -> object:
+    if not isinstance(value, Scalar) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError("one finite number, text, true, false or null is needed")
+    return value
+
+
+# pydantic would tell for each kind of a union why a value is not of it.
+Number = Annotated[int | float, pydantic.BeforeValidator(_number)]
+Value = Annotated[Scalar, pydantic.BeforeValidator(_scalar)]
+
+
 class Range(Document):
     """Numbers from `low` to `high`, both of them included.
 
@@ -19,8 +37,8 @@ class Range(Document):
       log: small numbers are tried as closely as large ones, as suits a learning rate.
     """
 
-    low: int | float
-    high: int | float
+    low: Number
+    high: Number
     log: bool = False
 
     @pydantic.model_validator(mode="after")
@@ -35,14 +53,27 @@ class Range(Document):
 class Values(Document):
     """Each of some values; of any kind, and in no order."""
 
-    values: Annotated[tuple[Scalar, ...], pydantic.Field(min_length=1)]
+    values: tuple[Value, ...]
 
     @pydantic.field_validator("values")
     @classmethod
     def _differ(cls, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+        if not values:
+            raise ValueError("at least one value is needed")
         if len(set(map(repr, values))) < len(values):
             raise ValueError(f"the same value stands there twice (found {list(values)!r})")
         return values
+
+
+def _kind(dimension: object) -> str:
+    is_values = isinstance(dimension, Values) or (isinstance(dimension, dict) and "values" in dimension)
+    return "values" if is_values else "range"
+
+
+Dimension = Annotated[
+    Annotated[Range, pydantic.Tag("range")] | Annotated[Values, pydantic.Tag("values")],
+    pydantic.Discriminator(_kind),
+]
 
 
 class PruningConfig(Document):
@@ -67,7 +98,7 @@ class TuneConfig(Document):
     """
 
     metric: Literal["ndcg@10"] = "ndcg@10"
-    search: Annotated[dict[str, Range | Values], pydantic.Field(min_length=1)]
+    search: Annotated[dict[str, Dimension], pydantic.Field(min_length=1)]
     pruning: PruningConfig | None = PruningConfig()
 
     @pydantic.field_validator("search", mode="before")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipelines.runs.overview import Overview
@@ -29,18 +29,16 @@ def config_differences(runs: Sequence[Overview]) -> dict[str, tuple[str, ...]]:
 
 def show_comparison(runs: Sequence[Overview], console: Console) -> None:
     """Prints the config's differences and the metrics, those after the first with what they differ by."""
-    names = [str(run.folder) for run in runs]
+    names = [Text(str(run.folder)) for run in runs]
     differences = config_differences(runs)
     if differences:
-        configs = Table("config", *names)
+        configs = Table("config", *map(Column, names))
         for key, values in differences.items():
-            configs.add_row(key, *map(Text, values))
+            configs.add_row(*map(Text, (key, *values)))
         console.print(configs)
     else:
         console.print("the configs are the same")
-    metrics = Table("metric", *names)
-    for column in metrics.columns[1:]:
-        column.justify = "right"
+    metrics = Table("metric", *(Column(name, justify="right") for name in names))
     for name in dict.fromkeys(name for run in runs for name in run.metrics):
         first = runs[0].metrics.get(name)
         metrics.add_row(name, *(_cell(run, name, None if run is runs[0] else first) for run in runs))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pydantic
 import yaml
@@ -117,11 +119,16 @@ def parse(model: type[ModelT], values: Mapping[str, Any], where: str) -> ModelT:
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        lines = [_describe(problem, values) for problem in error.errors(include_url=False)]
+        lines = [_describe(model, problem, values) for problem in error.errors(include_url=False)]
         raise InputError("\n".join(f"{where}: {line}" for line in lines)) from None
 
 
-def _describe(problem: Any, values: Any) -> str:
+# What pydantic would say in words of Python.
+_LISTS = ("list_type", "tuple_type")
+_MAPPINGS = ("dict_type", "model_type", "model_attributes_type")
+
+
+def _describe(model: type[Document], problem: Any, values: Any) -> str:
     # A discriminated union puts its tag into the location; only keys that the user wrote are shown.
     path, node = [], values
     location = problem["loc"]
@@ -130,14 +137,61 @@ def _describe(problem: Any, values: Any) -> str:
             isinstance(node, list) and isinstance(part, int) and part < len(node)
         ):
             node = node[part]
-        elif depth != len(location) - 1:
+        elif depth != len(location) - 1 or problem["type"] != "missing":
             continue
         path.append(str(part))
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        message = "unknown key"
-    elif problem["type"] == "missing":
+        return f"{'.'.join(path)}: {_unknown_key(location[-1], _keys(model, location[:-1]))}"
+    if problem["type"] == "missing":
         message = "this key is required"
+    elif problem["type"] in _LISTS:
+        message = f"a list is needed (found {problem['input']!r})"
+    elif problem["type"] == "union_tag_invalid":
+        message = f"allowed: {problem['ctx']['expected_tags']} (found {problem['ctx']['tag']!r})"
+    elif problem["type"] == "union_tag_not_found" and isinstance(problem["input"], Mapping):
+        message = f"the key {problem['ctx']['discriminator']} is required"
+    elif problem["type"] in (*_MAPPINGS, "union_tag_not_found"):
+        message = f"a mapping of keys to values is needed (found {problem['input']!r})"
     elif not isinstance(problem["input"], Mapping | list):
         message += f" (found {problem['input']!r})"
     return f"{'.'.join(path) or 'top level'}: {message}"
+
+
+def _unknown_key(key: str, allowed: Sequence[str]) -> str:
+    close = difflib.get_close_matches(key, allowed, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"unknown key{hint}" + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+
+
+def _keys(annotation: Any, location: Sequence[str | int]) -> list[str]:
+    """The keys that are allowed at a location, as pydantic tells it, below a value of some type."""
+    for kind in _alternatives(annotation):
+        if isinstance(kind, type) and issubclass(kind, Document):
+            fields = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+            if not location:
+                return list(fields)
+            # What is inside one of several documents stands behind its tag, the value of one of its keys.
+            tagged = kind if _has_tag(kind, location[0]) else None
+            within = fields.get(str(location[0]), tagged)
+        else:
+            within = get_args(kind)[-1] if location and get_origin(kind) is dict else None
+        found = [] if within is None else _keys(within, location[1:])
+        if found:
+            return found
+    return []
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from _alternatives(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for each in get_args(annotation):
+            yield from _alternatives(each)
+    else:
+        yield annotation
+
+
+def _has_tag(kind: type[Document], tag: str | int) -> bool:
+    kinds = (field.annotation for field in kind.model_fields.values())
+    return any(get_origin(each) is Literal and tag in get_args(each) for each in kinds)

@@ -1,7 +1,13 @@
+import os
+import signal
+from concurrent import futures
+
+import grpc
 import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.cli.connection import is_address
 from preprocessing.schema import InputError
 from trainer.distribution.config import CLUSTER
 
@@ -93,3 +99,51 @@ def test_what_a_step_takes_as_it_is_needs_no_places(tmp_path):
     options = ["--warm-start", "nowhere", "--from", "export"]
     result = CliRunner().invoke(app, ["run", "--config", str(config), "--output", str(tmp_path), *options])
     assert "--from export: preprocess comes before it" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", [("recommend",), ("search", "drama"), ("evaluate", "--examples", "x")])
+@pytest.mark.parametrize(
+    "address", ["localhost", "", "localhost:", "localhost:70000", "http://a:1", "::1:80", "[::1]", "unix:"]
+)
+def test_what_is_no_address_is_refused(command, address):
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, [*command, "--server", address])
+    assert result.exit_code == 2
+    assert "Invalid value for '--server': expected host:port, [IPv6]:port or unix:path" in result.output
+
+
+@pytest.mark.parametrize("address", ["localhost:8500", "a-b.example:1", "[::1]:8500", "unix:/tmp/socket"])
+def test_what_is_an_address(address):
+    assert is_address(address)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e30", "nan", "-1"])
+def test_nobody_waits_for_ever(seconds):
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["recommend", "--timeout", seconds])
+    assert result.exit_code == 2
+    assert "Invalid value for '--timeout'" in result.output
+
+
+def test_tls_to_a_server_without_it_is_one_message(tandem):
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    try:
+        _, errors = tandem("recommend", "--server", f"localhost:{port}", "--tls", "--timeout", "2", status=2)
+    finally:
+        server.stop(None).wait()
+    assert errors.startswith(f"tandem: error: no TLS connection to localhost:{port}: ")
+    assert errors.count("\n") == 1
+
+
+def test_a_run_that_is_stopped_says_that_it_can_go_on(tandem, tmp_path):
+    config = tmp_path / "toy.yaml"
+    config.write_text(
+        "data: {interactions: {path: x.csv, columns: {user_id: {kind: id}, item_id: {kind: id}}}}\n"
+    )
+    os.mkfifo(tmp_path / "x.csv")
+    process = tandem.start("run", "--config", config, "--output", tmp_path / "run")
+    with (tmp_path / "x.csv").open("w"):  # opens once the run reads there, and waits for what comes
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors == "tandem: stopped; the same command goes on from here\n"

@@ -123,7 +123,7 @@ def test_items_that_cannot_be_added_are_refused_in_one_line(index, model, tmp_pa
 def test_a_setting_that_the_index_does_not_have_is_refused(index, model):
     _refused(
         index("build", "--model", model, "--index", "portable", "--reorder", 5),
-        "export: portable.reorder: unknown key",
+        "--reorder is for --index scann (this one is portable)",
     )
     assert [path.name for path in model.iterdir()] == ["1"]
 

@@ -128,6 +128,13 @@ def test_brackets_in_titles_are_no_markup(capsys):
     assert "not known" in printed
 
 
+def test_an_interest_that_is_not_known_has_no_bar(capsys):
+    found = Found("i1", "title", 1.0, "a", (2.0, 2.0, -1.0))
+    interests = Interest("a", 1.0), Interest("zzz", 0.0), Interest("b", -1.0)
+    show(SearchAnswer(interests, (found,)), Console(width=120))
+    assert "│ █ ▁ │" in capsys.readouterr().out
+
+
 def test_nothing_left_is_said(capsys):
     show(SearchAnswer((Interest("drama", 1.0),), ()), Console(width=120))
     assert "nothing is left to show" in capsys.readouterr().out

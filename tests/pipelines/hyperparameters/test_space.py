@@ -42,7 +42,14 @@ def space_of(path) -> Space:
         ({"train.epochs": {"low": 5, "high": 5}}, r"low must be below high \(found 5 and 5\)"),
         ({"train.learning_rate": {"low": 0, "high": 1, "log": True}}, "log needs a low above 0"),
         ({"train.epochs": {"values": [5, 5]}}, "the same value stands there twice"),
-        ({"train.epochs": {"values": []}}, "at least 1 item"),
+        ({"train.epochs": {"values": []}}, "at least one value"),
+        ({"train.epochs": {"low": "a", "high": 5}}, r"epochs.low: a finite number is needed \(found 'a'\)$"),
+        ({"train.epochs": {"low": 1, "high": 5, "log": "a"}}, r"epochs.log: .*\(found 'a'\)$"),
+        (
+            {"train.epochs": {"values": [[1], 2]}},
+            "epochs.values.0: one finite number, text, true, .* needed$",
+        ),
+        ({"train.epochs": {"values": 5}}, r"epochs.values: a list is needed \(found 5\)$"),
         ({"train.epochs": {"low": 5}}, r"train.epochs: expected \{low: …, high: …"),
         ({"train.epochs": 5}, r"train.epochs: expected \{low: …, high: ….*, found 5"),
         ({}, "tune: search: .*at least 1 item"),
@@ -53,6 +60,7 @@ def test_what_cannot_be_searched_is_told_before_anything_starts(write_config, se
     with pytest.raises(InputError, match=said) as raised:
         space_of(path)
     assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_section_must_be_there_and_know_its_keys(write_config):

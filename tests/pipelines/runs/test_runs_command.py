@@ -95,6 +95,14 @@ def test_runs_are_compared_by_config_and_metrics(runs):
     assert "the configs are the same" in _tandem("compare", runs / "old", runs / "old")
 
 
+def test_names_of_runs_are_no_markup(runs, monkeypatch):
+    run = _run(runs / "a[bold]b", 0.2, "train: {epochs: 3}\n")
+    Lineage.read(run).model_copy(update={"name": "shop [/b]"}).write(run)
+    assert re.search(r"│ a\[bold\]b +│ shop \[/b\] +│", _tandem("list", runs))
+    monkeypatch.chdir(runs)  # since long names are broken
+    assert _tandem("compare", "a[bold]b", "old").count(" a[bold]b ") == 2
+
+
 def test_what_cannot_be_compared_is_told(runs):
     for folders, said in (
         ((runs / "old",), "two run folders"),
