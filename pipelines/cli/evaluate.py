@@ -22,7 +22,7 @@ from pipelines.cli.connection import (
     credentials,
     is_address,
 )
-from preprocessing.schema import InputError
+from preprocessing.schema import InputError, Schema
 
 if TYPE_CHECKING:
     import grpc
@@ -112,6 +112,10 @@ def evaluate(
     requirements = [Requirement.parse(text) for text in require or ()]
     if bool(model) == (server is not None):
         raise InputError("give either --model (a folder) or --server (host:port)")
+    if requirements:
+        labelled = Schema.read(examples).label is not None
+        for requirement in requirements:
+            requirement.check(labelled)
     tls_credentials = credentials(tls, ca_certificate, client_certificate, client_key)
     with contextlib.ExitStack() as opened:
         ours = _connected(server, model_name, tls_credentials) if server else _loaded("--model", model)

@@ -20,7 +20,7 @@ from pipelines.evaluation.model_version import ModelVersion
 from pipelines.evaluation.requirements import Blessing
 from pipelines.runs.lineage import Lineage
 from pipelines.steps import GRAPH
-from preprocessing.schema import InputError, folder_digest
+from preprocessing.schema import InputError, Schema, folder_digest
 from serving.client import Client
 
 STEPS = GRAPH.names
@@ -259,6 +259,14 @@ def test_a_server_can_be_the_baseline(tandem, server, finished_run, tmp_path):
 def test_a_requirement_that_cannot_be_is_told_at_once(tandem, tmp_path):
     _, errors = tandem("evaluate", "--model", "m", "--examples", "e", "--require", "ndcg@5>0", status=2)
     assert "no metric 'ndcg@5'; there are Recall@10, Recall@100, NDCG@10" in errors
+
+
+def test_a_requirement_that_such_data_cannot_meet_is_told_at_once(tandem, finished_run):
+    examples = finished_run[0] / "examples"
+    used, other = ("rmse", "auc") if Schema.read(examples).label else ("auc", "rmse")
+    command = ("evaluate", "--model", "m", "--examples", examples, "--require", f"{other}>0")
+    _, errors = tandem(*command, status=2)
+    assert f"models are judged by {used.upper()} and not by {other.upper()}" in errors
 
 
 def test_a_server_that_begins_to_serve_another_version_is_not_judged(tandem, finished_run, tmp_path):
