@@ -258,7 +258,7 @@ def test_a_server_can_be_the_baseline(tandem, server, finished_run, tmp_path):
 
 def test_a_requirement_that_cannot_be_is_told_at_once(tandem, tmp_path):
     _, errors = tandem("evaluate", "--model", "m", "--examples", "e", "--require", "ndcg@5>0", status=2)
-    assert "no metric 'ndcg@5'; there are Recall@10, Recall@100, NDCG@10" in errors
+    assert "no metric 'ndcg@5'; there are 'Recall@10', 'Recall@100', 'NDCG@10'" in errors
 
 
 def test_a_requirement_that_such_data_cannot_meet_is_told_at_once(tandem, finished_run):
