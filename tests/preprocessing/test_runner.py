@@ -66,7 +66,8 @@ def test_beam_options_win() -> None:
 def test_a_killed_run_leaves_the_output_as_it_was(project: Any) -> None:
     rows = "".join(f"u{number % 5000},i{number % 777}\n" for number in range(200_000))
     project.write("interactions.csv", "user_id,item_id\n" + rows)
-    project.write("examples/schema.json", "an earlier run")
+    for name in ("schema.json", "statistics.json"):
+        project.write(f"examples/{name}", "an earlier run")
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(project.folder)], cwd=Path.cwd())
     scratch = project.folder / ".examples.partial"
     try:
@@ -77,8 +78,8 @@ def test_a_killed_run_leaves_the_output_as_it_was(project: Any) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert scratch.exists()
-    assert [path.name for path in project.output.iterdir()] == ["schema.json"]
-    assert (project.output / "schema.json").read_text() == "an earlier run"
+    left = {path.name: path.read_text() for path in project.output.iterdir()}
+    assert left == {"schema.json": "an earlier run", "statistics.json": "an earlier run"}
     project.write("interactions.csv", "user_id,item_id\nu,i\n")
     columns = {"user_id": {"kind": "id"}, "item_id": {"kind": "id"}}
     examples = project.preprocess({"columns": columns})

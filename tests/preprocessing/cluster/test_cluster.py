@@ -126,7 +126,8 @@ def test_an_input_error_of_a_step_stays_one(cluster: Any) -> None:
 
 def test_a_worker_that_is_killed_ends_the_run_and_leaves_the_output(project: Any, cluster: Any) -> None:
     project.write("interactions.csv", "user_id,item_id,rating,time\n" + ROWS * 200)
-    project.write("examples/schema.json", "an earlier run")
+    for name in ("schema.json", "statistics.json"):
+        project.write(f"examples/{name}", "an earlier run")
     options, pools = cluster
     earlier = {worker.pid for workers in workers_of(pools) for worker in workers}
 
@@ -136,13 +137,13 @@ def test_a_worker_that_is_killed_ends_the_run_and_leaves_the_output(project: Any
                 worker.kill()
                 return
 
-    killing = threading.Thread(target=kill)
+    killing = threading.Thread(target=kill, daemon=True)
     killing.start()
     with pytest.raises(WorkerLostError, match="a worker process ended in the middle of its work"):
         project.preprocess(beam_options=in_temp(project, options))
     killing.join()
-    assert [path.name for path in project.output.iterdir()] == ["schema.json"]
-    assert (project.output / "schema.json").read_text() == "an earlier run"
+    left = {path.name: path.read_text() for path in project.output.iterdir()}
+    assert left == {"schema.json": "an earlier run", "statistics.json": "an earlier run"}
     assert not list((project.folder / "temp").iterdir())
 
 
