@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +104,7 @@ class WarmStart:
         tables = _tables(self.examples, older.schema, examples, model.schema, Rows(*items), Rows(*users))
         # Both are made of the same config and the same attributes, so their weights stand in the same order.
         for old, new in zip(_shared(older, model), _shared(model, older), strict=True):
-            assert _within(old) == _within(new)
+            assert _name(old) == _name(new)
             rows = tables.get(new.name.removesuffix(":0"))
             new.assign(old if rows is None else rows.moved(old.numpy(), tuple(new.shape)))
         shares = (
@@ -127,9 +128,9 @@ def _shared(model: Tandem, other: Tandem) -> list[tf.Variable]:
     return [weight for weight in model.variables if weight.ref() not in own]
 
 
-def _within(weight: tf.Variable) -> str:
-    """A weight's name in its part of the model; BERTs of one process are numbered."""
-    return str(weight.name).partition("/")[2]
+def _name(weight: tf.Variable) -> str:
+    """A weight's name without the number that the BERTs of one process have."""
+    return re.sub(r"^([^/]+?)_\d+/", r"\1/", weight.name)
 
 
 def _known(examples: Path, entity: Entity) -> tuple[str, ...]:
