@@ -19,9 +19,9 @@ import tensorflow as tf
 from preprocessing.schema import RESERVED, Document, InputError, Schema, parse, whole_folder
 from trainer.catalogue import Catalogue
 from trainer.config import ExportConfig, SearchConfig
-from trainer.index import Index, build_index, build_lifted_index
+from trainer.index import Index, build_lifted_index
 from trainer.progress import Progress
-from trainer.search.answer import Search
+from trainer.search.answer import Search, index_meanings
 from trainer.search.found_by import FoundBy
 from trainer.search.terms import TermIndex
 from trainer.serving_model import ServingModel
@@ -207,7 +207,7 @@ class Version:
             self.towers,
             catalogue,
             index,
-            build_index(found_by.vectors[RESERVED:], self.details.export, progress),
+            index_meanings(found_by.vectors[RESERVED:], self.details.export, progress),
             found_by.vectors,
             TermIndex(found_by.terms, language_model.vocabulary_size),
             self.details.search,

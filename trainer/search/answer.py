@@ -9,16 +9,18 @@ import tensorflow as tf
 
 from preprocessing.schema import PADDING, RESERVED
 from trainer.catalogue import LOWEST, Catalogue
-from trainer.config import SearchConfig
-from trainer.index import Index
+from trainer.config import ExportConfig, SearchConfig
+from trainer.index import Index, build_index
+from trainer.progress import Progress
+from trainer.search.deviations import Population, deviations
 from trainer.search.terms import TermIndex
 from trainer.search.training import combine, interest_weights
 
 CANDIDATES = 200
 """Items that each way of finding proposes, or as many as an answer has when these are more."""
 
-SAMPLE = 1024
-"""Items that tell what an average item's likeness is."""
+EXACT_MEANINGS = 5_000
+"""Search vectors up to which an index of them is exact; see `index_meanings`."""
 
 PUSH = 3.0
 """How much an item loses for each deviation by which it resembles what is not wanted."""
@@ -28,6 +30,18 @@ FORGIVEN = 1.0
 
 PERSONAL = 4.0
 """Deviations that a person counts for beside words: a well matched word stands out by more than any taste."""
+
+
+def index_meanings(vectors: np.ndarray, config: ExportConfig, progress: Progress) -> Index:
+    """Builds the index over search vectors `[N, H]`.
+
+    It is divided into leaves sooner than that of recommendations: its vectors are as long as the language
+    model is wide, a query asks it once for every interest, and what it proposes is scored exactly anyway.
+    """
+    kind = config.scann if config.index == "scann" else config.portable
+    exact = {"brute_force_below": min(kind.brute_force_below, EXACT_MEANINGS)}
+    sooner = config.model_copy(update={config.index: kind.model_copy(update=exact)})
+    return build_index(vectors, sooner, progress)
 
 
 class Asked(NamedTuple):
@@ -95,8 +109,9 @@ class Search(tf.Module):
         self._lift = lift
         self._count = count
         self.vectors = tf.Variable(vectors, trainable=False, name="search_vectors")
-        rows = np.random.default_rng(0).permutation(len(vectors) - RESERVED)[:SAMPLE] + RESERVED
-        self._sample = tf.Variable(np.sort(rows), trainable=False, name="sample")
+        self._likeness = Population(vectors[RESERVED:])
+        lifted = np.concatenate([catalogue.vectors.numpy(), lift * catalogue.new.numpy()[:, None]], 1)
+        self._tastes = Population(lifted[RESERVED:])
 
     def __call__(
         self,
@@ -154,11 +169,9 @@ class Search(tf.Module):
         """The best items `[K]`, their scores `[K]` and how they match each interest `[K, I]`."""
         words = self._terms.scores(asked.tokens)
         items = self._candidates(asked, words)
-        match = _deviations(tf.gather(words, items, axis=1), words)
-        sample = tf.gather(self.vectors, self._sample)
         likeness = tf.matmul(asked.vectors, tf.gather(self.vectors, items), transpose_b=True)
-        meaning = _deviations(likeness, tf.matmul(asked.vectors, sample, transpose_b=True))
-        match += meaning
+        match = deviations(tf.gather(words, items, axis=1), words)
+        match += self._likeness.deviations(likeness, asked.vectors)
         unwanted = tf.nn.relu(match - FORGIVEN)
         taste = self._taste(asked.user, items)
         score = (1 - asked.personal) * tf.linalg.matvec(match, asked.weight, transpose_a=True)
@@ -178,8 +191,12 @@ class Search(tf.Module):
         size = tf.shape(words)[1]
         banned = tf.size(tf.unique(asked.banned)[0])
         count = tf.minimum(max(CANDIDATES, self._count) + banned, size - RESERVED)
-        by_words = tf.cast(tf.math.top_k(words, count).indices, tf.int64)
-        meanings = tf.concat([asked.vectors, asked.combined[None]], 0)
+        wanted = asked.weight > 0
+        by_words = tf.cast(tf.math.top_k(tf.boolean_mask(words, wanted), count).indices, tf.int64)
+        vectors = tf.boolean_mask(asked.vectors, wanted)
+        # One interest alone is what is combined.
+        alone = tf.equal(tf.shape(vectors)[0], 1)
+        meanings = tf.concat([vectors[: tf.where(alone, 0, tf.shape(vectors)[0])], asked.combined[None]], 0)
         by_meaning = self._meanings.search(meanings, count)[0] + RESERVED
         by_person = self._index.search(asked.user[None], count)[0] + RESERVED
         proposed = tf.concat([tf.reshape(way, [-1]) for way in (by_words, by_meaning, by_person)], 0)
@@ -187,15 +204,14 @@ class Search(tf.Module):
         return tf.boolean_mask(items, items >= RESERVED)
 
     def _taste(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        scores, average = self._retrieval(user, items), self._retrieval(user, self._sample)
-        return _deviations(scores[None], average[None])[0]
-
-    def _retrieval(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        """The retrieval scores of items `[M]` for a user vector."""
+        """How far the retrieval scores of items `[M]` for a user vector stand out."""
         # Of the variable's value: gathering from the variable itself would make every other reader copy it.
         scores = tf.linalg.matvec(tf.gather(self._catalogue.vectors.read_value(), items), user)
         new = tf.gather(self._catalogue.new.read_value(), items)
-        return scores + self._lift * tf.cast(new, tf.float32)
+        scores += self._lift * tf.cast(new, tf.float32)
+        return self._tastes.deviations(
+            scores[None], tf.pad(user[None], [[0, 0], [0, 1]], constant_values=1.0)
+        )[0]
 
     def _matched(self, text: tf.Tensor, weight: tf.Tensor, match: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
         """For each item the interest that it owes most to; `""` when it owes to none."""
@@ -210,9 +226,3 @@ def _at_least_one(rows: tf.Tensor) -> tf.Tensor:
     """Rows `[B, …]`, or one of zeros: the results of no row at all could not be stacked."""
     missing = tf.cast(tf.equal(tf.shape(rows)[0], 0), tf.int32)
     return tf.pad(rows, [[0, missing], *[[0, 0]] * (rows.shape.rank - 1)])
-
-
-def _deviations(values: tf.Tensor, population: tf.Tensor) -> tf.Tensor:
-    """Values `[I, M]` in standard deviations above the mean of a population `[I, S]`; 0 if all are one."""
-    mean, variance = tf.nn.moments(population, 1, keepdims=True)
-    return tf.math.divide_no_nan(values - mean, tf.sqrt(variance))
