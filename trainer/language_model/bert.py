@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from preprocessing.schema import InputError
 from trainer.language_model.seeded_dropout import hand_out, put_in
+from trainer.language_model.token_states import token_states
 
 SPECIAL_TOKENS = 2
 """[CLS] before a text and [SEP] after it."""
@@ -68,20 +69,18 @@ class LanguageModel(tf.Module):
           seed: of BERT's own dropout `[2]`, which is at work in training alone; None without.
           noise: added to the word embeddings `[N, T, H]`.
         """
-        mask = tf.cast(tokens > 0, tf.int32)
         bert = self.bert()
-        words = {"input_ids": tokens}
+        present = tokens > 0
+        embedded = tf.gather(bert.bert.embeddings.weight, tokens)
         if noise is not None:
-            embeddings = tf.gather(bert.bert.embeddings.weight, tokens) + noise
-            words = {"input_ids": None, "inputs_embeds": tf.cast(embeddings, bert.compute_dtype)}
+            embedded += noise
         if seed is not None:
             hand_out(bert, seed)
-        states = bert(**words, attention_mask=mask, training=seed is not None).last_hidden_state
-        states = tf.cast(states, tf.float32)
-        weights = tf.cast(mask, states.dtype)[:, :, None]
-        total = tf.reduce_sum(states * weights, 1) / tf.maximum(tf.reduce_sum(weights, 1), 1.0)
+        states = token_states(bert, tf.cast(embedded, bert.compute_dtype), present, seed is not None)
+        weights = tf.cast(present, tf.float32)[:, :, None]
+        total = tf.reduce_sum(tf.cast(states, tf.float32) * weights, 1)  # points where the average does
         # An empty text has nothing but its two special tokens, which would mean something, but nothing here.
-        written = tf.reduce_sum(mask, 1, keepdims=True) > SPECIAL_TOKENS
+        written = tf.reduce_sum(weights, 1) > SPECIAL_TOKENS
         return tf.where(written, tf.math.l2_normalize(total, -1), 0.0)
 
 
