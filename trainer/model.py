@@ -22,6 +22,7 @@ from trainer.negatives import step_items
 from trainer.progress import Progress
 from trainer.tasks.attributes import AttributePrediction
 from trainer.tasks.retrieval import QUERIES, CandidateSoftmax
+from trainer.tracing import as_written
 
 SEMANTIC_PART = 4
 """One window in so many also trains the view without IDs: it costs a user tower of its own."""
@@ -169,6 +170,7 @@ class Tandem(tfrs.Model):
     def refresh_texts(self, progress: Progress) -> None:
         """Reads all texts anew where the language model learns; here it is frozen, and they stay."""
 
+    @as_written
     def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; the weights' average takes it in."""
         # Or at an epoch's end, where no batch comes, what needs none is done still: weight decay, say.

@@ -12,6 +12,7 @@ from trainer.config import ExportConfig
 from trainer.index import Index
 from trainer.raw_columns import cell_specs
 from trainer.search.answer import Search
+from trainer.tracing import graph
 
 
 class ServingModel(tf.Module):
@@ -56,12 +57,12 @@ class ServingModel(tf.Module):
         exclude = tf.TensorSpec([None, None], tf.string, "exclude")
         candidates = tf.TensorSpec([None, None], tf.string, "candidate_id")
         traced = {
-            "serving_default": tf.function(self.recommend).get_concrete_function(user_id, history, exclude),
-            "retrieve": tf.function(self.retrieve).get_concrete_function(user_id, history, exclude),
-            "rank": tf.function(self.rank).get_concrete_function(user_id, history, candidates),
-            "similar": tf.function(self.similar).get_concrete_function(item_id, exclude),
-            "embed_user": tf.function(self.embed_user).get_concrete_function(user_id, history),
-            "describe": tf.function(self.describe).get_concrete_function(item_id),
+            "serving_default": graph(self.recommend).get_concrete_function(user_id, history, exclude),
+            "retrieve": graph(self.retrieve).get_concrete_function(user_id, history, exclude),
+            "rank": graph(self.rank).get_concrete_function(user_id, history, candidates),
+            "similar": graph(self.similar).get_concrete_function(item_id, exclude),
+            "embed_user": graph(self.embed_user).get_concrete_function(user_id, history),
+            "describe": graph(self.describe).get_concrete_function(item_id),
         }
         if self._schema.items.columns:
 
@@ -69,21 +70,19 @@ class ServingModel(tf.Module):
                 return self.embed_item(cells)
 
             raw = cell_specs(self._schema.items)
-            traced["embed_item"] = tf.function(embed_item).get_concrete_function(**raw)
+            traced["embed_item"] = graph(embed_item).get_concrete_function(**raw)
         if self._schema.users.columns:
 
             def welcome(history: tf.Tensor, exclude: tf.Tensor, **cells: tf.Tensor) -> dict[str, tf.Tensor]:
                 return self.welcome(cells, history, exclude)
 
             raw = cell_specs(self._schema.users)
-            traced["welcome"] = tf.function(welcome).get_concrete_function(
-                history=history, exclude=exclude, **raw
-            )
+            traced["welcome"] = graph(welcome).get_concrete_function(history=history, exclude=exclude, **raw)
         if self._search is not None:
             query = tf.TensorSpec([None], tf.string, "query")
             personal = tf.TensorSpec([None], tf.float32, "personal")
-            traced["search"] = tf.function(self.search).get_concrete_function(query, history, exclude)
-            traced["search_as"] = tf.function(self.search_as).get_concrete_function(
+            traced["search"] = graph(self.search).get_concrete_function(query, history, exclude)
+            traced["search_as"] = graph(self.search_as).get_concrete_function(
                 query, user_id, history, exclude, personal
             )
         return traced

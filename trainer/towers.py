@@ -17,6 +17,7 @@ from trainer.model import Tandem
 from trainer.raw_columns import RawColumns, Vocabulary, cell_specs
 from trainer.search.readers import DocumentReader, QueryReader
 from trainer.search.views import SearchViews
+from trainer.tracing import graph
 
 INDEX = tf.int64
 
@@ -114,7 +115,7 @@ class Towers(tf.Module):
 
 
 def _traced(function: Callable[..., Any], *signature: Any) -> tf.types.experimental.GenericFunction:
-    return tf.function(function, input_signature=signature)
+    return graph(function, signature)
 
 
 def _user_vectors(tandem: Tandem, most: int) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:

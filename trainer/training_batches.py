@@ -11,6 +11,7 @@ import tensorflow as tf
 from preprocessing.schema import Schema
 from preprocessing.schema.examples import feature_spec
 from trainer.dataset import Continuation
+from trainer.tracing import as_written
 
 LENGTH_BUCKETS = (16, 8, 5, 4, 3, 2, 1)
 """Chunks are batched by length: up to a 16th of the full length, up to an 8th, and so on."""
@@ -60,6 +61,7 @@ class TrainingBatches:
             windows = windows.map(continuation.extend).concatenate(continuation.new_users())
         self._windows = windows.cache()
 
+    @as_written
     def epoch(self, number: int) -> tf.data.Dataset:
         """The batches of an epoch, counted from 0.
 

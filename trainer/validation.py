@@ -14,6 +14,7 @@ from trainer.config import TrainerConfig
 from trainer.dataset import history_batch, read_cuts
 from trainer.metrics import case_ndcg_at, case_recall_at, target_ranks
 from trainer.model import Tandem
+from trainer.tracing import graph
 
 BLENDS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 HARMLESS = 0.002
@@ -38,9 +39,9 @@ class Validation:
 
     def __init__(self, model: Tandem, examples: Path, schema: Schema, config: TrainerConfig) -> None:
         self._model = model
-        self._user_vectors = tf.function(model.users, reduce_retracing=True)
-        self._about = tf.function(model.about_user, reduce_retracing=True)
-        self._labels = tf.function(self._predict_labels, reduce_retracing=True)
+        self._user_vectors = graph(model.users)
+        self._about = graph(model.about_user)
+        self._labels = graph(self._predict_labels)
         self._candidates = config.export.candidates
         self._cuts = [cut for cut in read_cuts(examples, schema, "validation") if len(cut.items)]
         if not self._cuts:

@@ -18,6 +18,7 @@ from trainer.config import ExportConfig
 from trainer.index import Index, build_index
 from trainer.index.portable import ExactIndex
 from trainer.progress import Progress
+from trainer.tracing import graph
 
 NEIGHBOURS = 10
 
@@ -29,7 +30,7 @@ class Searcher(tf.Module):
         super().__init__(name="searcher")
         self.index = index
         specification = tf.TensorSpec([None, dimension], tf.float32, name="query")
-        self.search = tf.function(self._search, input_signature=[specification])
+        self.search = graph(self._search, [specification])
 
     def _search(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
         rows, scores = self.index.search(query, tf.constant(NEIGHBOURS))

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.progress import Progress
+from trainer.tracing import graph
 
 SAMPLE_PER_LEAF = 100
 """Centroids are learned from so many vectors a leaf: more moves them little and takes longer."""
@@ -45,7 +46,7 @@ def partition(
     return centroids, order, splits.astype(np.int32)
 
 
-@tf.function(input_signature=[tf.TensorSpec([None, None]), tf.TensorSpec([None, None])])
+@graph
 def _largest(vectors: tf.Tensor, centroids: tf.Tensor) -> tf.Tensor:
     return tf.argmax(tf.matmul(vectors, centroids, transpose_b=True), 1)
 

@@ -13,6 +13,7 @@ from trainer.distribution.id_tables.tables import IdTables
 from trainer.language_model.config import TuningConfig
 from trainer.language_model.tuned import TunedLanguageModel
 from trainer.language_model.tuned_tandem import TunedTandem
+from trainer.tracing import as_written
 
 
 class AdversarialTandem(TunedTandem):
@@ -40,6 +41,7 @@ class AdversarialTandem(TunedTandem):
         self._length = tuning.adversarial
         self._width = language_model.width
 
+    @as_written
     def train_step(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One optimizer step on a batch; the losses told are those of the texts as they are."""
         with tf.control_dependencies(list(inputs.values())):  # see `Tandem.train_step`

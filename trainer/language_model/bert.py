@@ -11,6 +11,7 @@ import tensorflow as tf
 from preprocessing.schema import InputError
 from trainer.language_model.seeded_dropout import hand_out, put_in
 from trainer.language_model.token_states import token_states
+from trainer.tracing import graph
 
 SPECIAL_TOKENS = 2
 """[CLS] before a text and [SEP] after it."""
@@ -57,7 +58,7 @@ class LanguageModel(tf.Module):
         self.bert = lambda: bert
         self.width: int = config.hidden_size
         signature = [tf.TensorSpec([None, None], tf.int32)]
-        self.encode_batch = tf.function(self.encode, input_signature=signature)
+        self.encode_batch = graph(self.encode, signature)
 
     def encode(
         self, tokens: tf.Tensor, seed: tf.Tensor | None = None, noise: tf.Tensor | None = None

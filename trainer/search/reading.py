@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from preprocessing.schema import Entity, LanguageModel, Text, TextColumn, read_vocabulary
 from trainer.raw_columns import Tokenizer
+from trainer.tracing import graph
 
 MOST_TOKENS = 512
 """Tokens of a text that can be searched for; the language model may read fewer."""
@@ -74,9 +75,7 @@ def _speaks(token: str) -> bool:
 
 def item_terms(words: Words, documents: Sequence[str]) -> list[np.ndarray]:
     """The terms of each document."""
-    read = tf.function(
-        lambda texts: words.terms(words.tokens(texts)), input_signature=[tf.TensorSpec([None], tf.string)]
-    )
+    read = graph(lambda texts: words.terms(words.tokens(texts)), [tf.TensorSpec([None], tf.string)])
     found: list[np.ndarray] = []
     for begin in range(0, len(documents), BATCH):
         batch = read(tf.constant(list(documents[begin : begin + BATCH]))).numpy()

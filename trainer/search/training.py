@@ -14,6 +14,7 @@ from trainer.progress import Progress
 from trainer.search.pseudo_queries import PseudoQueries
 from trainer.search.views import SearchViews
 from trainer.tasks.retrieval import CandidateSoftmax
+from trainer.tracing import graph
 
 NEGATIVES = 1024
 MOST_PIECES = 3
@@ -57,7 +58,7 @@ def fit_views(
     optimizer = tf.keras.optimizers.Adam(config.learning_rate)
     generator = tf.random.Generator.from_seed(seed)
 
-    @tf.function(reduce_retracing=True)
+    @graph
     def step(asked: tf.Tensor) -> tf.Tensor:
         drawn = generator.uniform([NEGATIVES], RESERVED, entity.size, tf.int64)
         index, row = tf.unique(tf.concat([asked, drawn], 0), tf.int64)
