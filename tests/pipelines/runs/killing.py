@@ -5,6 +5,7 @@ imports. (No TensorFlow operation runs before the fork, which TensorFlow would n
 """
 
 import bisect
+import faulthandler
 import itertools
 import json
 import os
@@ -28,6 +29,10 @@ from pipelines.cli import main
 from pipelines.runs.lineage import Lineage
 from preprocessing.schema import folder_digest
 
+TRIES = 3
+HANGS_AFTER = 600
+"""Seconds, of a run that takes a minute; then it says where it hangs, and ends."""
+
 
 def start(config: str, folder: Path, *options: str) -> int:
     """Forks a process, with a group of its own, that does `tandem run`."""
@@ -38,6 +43,7 @@ def start(config: str, folder: Path, *options: str) -> int:
     log = os.open(f"{folder}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
     sys.argv = ["tandem", "run", "--config", config, "--output", str(folder), *options]
     try:
         main()
@@ -68,10 +74,10 @@ def moments(folder: Path, generator: random.Random, count: int) -> list[tuple[st
     return drawn
 
 
-def kill_at(config: str, folder: Path, step: str, seconds: float) -> list[str]:
+def kill_at(config: str, folder: Path, step: str, seconds: float, tries: int = TRIES) -> list[str]:
     """Kills it so long after the step began; gives the steps that were at work then.
 
-    A step that was finished before, or is finished too soon, is done again.
+    A step that was finished before, or is finished too soon, is done again, a few times at most.
     """
     options = ("--force", step) if states(folder).get(step) == "done" else ()
     process = start(config, folder, *options)
@@ -80,7 +86,7 @@ def kill_at(config: str, folder: Path, step: str, seconds: float) -> list[str]:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
             assert status == 0, Path(f"{folder}.log").read_text()
-            return kill_at(config, folder, step, seconds / 2)
+            return kill_at(config, folder, step, seconds / 2, tries - 1) if tries > 1 else []
         if until is None and states(folder).get(step) == "begun":
             until = time.monotonic() + seconds
         time.sleep(0.01)

@@ -33,7 +33,7 @@ def _config(folder: Path, tiny_bert: Path) -> Path:
     return path
 
 
-@pytest.mark.timeout(1800)  # three minutes of work, on machines that may do other work too
+@pytest.mark.timeout(1800)  # six minutes of work, on machines that may be slower
 def test_whenever_it_is_killed_the_same_command_goes_on(tmp_path, tiny_bert):
     config = _config(tmp_path, tiny_bert)
     undisturbed, disturbed, temporary = (tmp_path / name for name in ("undisturbed", "disturbed", "tmp"))

@@ -24,6 +24,7 @@ from trainer.distribution.id_tables.row_shards import RowShards
 from trainer.distribution.optimizer import joint_norm
 from trainer.distribution.replica import Replica
 from trainer.progress import Progress
+from trainer.tracing import graph
 from trainer.train import build_model, prepare
 from trainer.training_batches import TrainingBatches
 
@@ -65,6 +66,7 @@ class Setting:
         self.cluster = connect(two)
         self._examples, self._schema = examples, Schema.read(examples)
         self.batches = TrainingBatches(examples, self._schema, 9, 8, 0)
+        self._traced = {}
         (scratch / name).mkdir()
         self.one = self._model(scratch / name)
         with self.cluster.scope():
@@ -96,9 +98,9 @@ class Setting:
 
     def on_two(self, function, batch):
         """What both replicas give for a batch that each is handed: a list of the two."""
-        run = tf.function(lambda: self.cluster.strategy.run(function, (self.two, batch)))
+        traced = graph(lambda batch: self.cluster.strategy.run(function, (self.two, batch)))
         with self.cluster.scope():
-            outputs = run()
+            outputs = self._traced.setdefault(function, traced)(batch)
         local = self.cluster.strategy.experimental_local_results
         return [tf.nest.map_structure(lambda value, n=n: local(value)[n].numpy(), outputs) for n in (0, 1)]
 
@@ -151,13 +153,15 @@ def sharding(setting: Setting, folder: Path, batch) -> dict[str, np.ndarray]:
         written.restore()
         found["read_by_two"] = flat([variable.numpy() for variable in kept(two)])
         with two.id_tables.whole(setting.cluster):
-            found["catalogue"] = tf.function(two.catalogue)().numpy()
+            found["catalogue"] = graph(two.catalogue)().numpy()
     found["catalogue_of_one"] = one.catalogue().numpy()
     return found
 
 
 def main(examples: Path, scratch: Path, name: str) -> None:
     """Writes `NAME.npz`."""
+    # To optimise graphs takes longer than to run these few steps as they are.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     setting = Setting(examples, scratch, name)
     found = {}
     some = list(setting.batches.epoch(0).take(3))
