@@ -81,7 +81,6 @@ def test_a_killed_training_goes_on_and_comes_to_the_same(tmp_path, tuned_trainin
         tmp_path, examples, settings, lambda lines: any(line.startswith("epoch   1") for line in lines)
     )
     assert epochs in ([2, 3], [3])
-    assert TrainResult.read(tmp_path / "training") == TrainResult.read(undisturbed)
     assert_same_learned(undisturbed, tmp_path / "training")
 
 
