@@ -53,7 +53,9 @@ def test_the_best_config_holds_the_best_values_and_extends_nothing(searched):
 
 def test_the_best_config_runs_and_reaches_what_the_trial_did(searched, tandem, tmp_path):
     folder, _, _ = searched
-    output, _ = tandem("run", "--config", folder / BEST_FILE, "--output", tmp_path / "run")
+    output, _ = tandem(
+        "run", "--config", folder / BEST_FILE, "--output", tmp_path / "run", "--until", "train"
+    )
     best = max(float(row["ndcg@10"]) for row in read_rows(folder) if row["outcome"] == "complete")
     assert f"validation NDCG@10 {best:.4f}" in output
 

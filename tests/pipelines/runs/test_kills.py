@@ -25,6 +25,7 @@ def _config(folder: Path, tiny_bert: Path) -> Path:
         "data": data_config(tiny_bert).model_dump(mode="json", exclude_defaults=True),
         "model": {"dimension": 16, "history": 8, "blocks": 1},
         "train": {"epochs": 4, "batch_size": 16},
+        "search": {"enabled": False},  # a large part of an export, and no other place to be killed at
         "export": {"k": 10, "candidates": 20},
         "evaluate": {"require": ["ndcg@10 > 0"]},
     }

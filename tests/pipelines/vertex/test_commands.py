@@ -78,6 +78,7 @@ def steps(tmp_path_factory, tiny_bert):
     values["data"] = data_config(tiny_bert).model_dump(mode="json", by_alias=True, exclude_none=True)
     values["model"] = {"dimension": 16, "history": 8, "blocks": 1}
     values["train"] = {"epochs": 4, "batch_size": 16, "learning_rate": 0.01}
+    values["search"] = {"enabled": False}
     values["export"] = {"k": 10, "candidates": 20}
     values["vertex"].update(dataflow=None, step={"cpu": 1})
     here = yaml.safe_dump(values)
