@@ -52,7 +52,7 @@ def token_states(bert: Any, embedded: tf.Tensor, present: tf.Tensor, training: b
     return tf.reshape(states, [count, length, width])
 
 
-def _added(output: Any, values: tf.Tensor, before: tf.Tensor, training: bool | None) -> tf.Tensor:
+def _added(output: Any, values: tf.Tensor, before: tf.Tensor, training: bool) -> tf.Tensor:
     """The residual connection at the end of attention and of a whole layer."""
     values = output.dropout(output.dense(values, training=training), training=training)
     return _normalised(output.LayerNorm, values + before)
