@@ -82,6 +82,9 @@ def main() -> None:
     except (InputError, ServingError) as error:
         print(f"tandem: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except (FileExistsError, NotADirectoryError) as error:
+        print(f"tandem: error: {error.filename}: a file stands where a folder is needed", file=sys.stderr)
+        sys.exit(2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"tandem: error: {where}{error.strerror or error}", file=sys.stderr)

@@ -26,6 +26,8 @@ from trainer.distribution.config import CLUSTER
             ("train", "--config", "{file}", "--training", "{file}", "--examples", "{folder}"),
             "no schema.json here",
         ),
+        (("run", "--config", "{toy}", "--output", "{file}"), "file.yaml: a file stands where a folder"),
+        (("run", "--config", "{toy}", "--output", "{file}/x"), "file.yaml/x: a file stands where a folder"),
         (("recommend", "--timeout", "soon"), "Invalid value for '--timeout'"),
     ],
 )
