@@ -32,8 +32,8 @@ class LossWeights(Document):
 
     @pydantic.model_validator(mode="after")
     def _something_is_learned(self) -> LossWeights:
-        if self.gamma == 0:
-            raise ValueError("gamma must be above 0: without retrieval there is nothing to recommend from")
+        if not (self.gamma or self.alpha or self.semantic):
+            raise ValueError("gamma, alpha or lambda must be above 0: nothing else teaches what people like")
         return self
 
 

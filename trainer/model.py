@@ -163,9 +163,8 @@ class Tandem(tfrs.Model):
         Returns:
           `[B, D]`.
         """
-        states = self.user_tower(tf.gather(catalogue, history), about)
         length = tf.reduce_sum(tf.cast(history > 0, tf.int32), 1)
-        return tf.gather(states, length, batch_dims=1)
+        return self.user_tower.after(tf.gather(catalogue, history), about, length)
 
     def refresh_texts(self, progress: Progress) -> None:
         """Reads all texts anew where the language model learns; here it is frozen, and they stay."""
@@ -218,8 +217,10 @@ class Tandem(tfrs.Model):
         seed = draw.seed_of(Chance.ITEM_IDS, training)
         vectors = self.item_vectors(step.index, seed, step.text, step.ids)
         queries, rows = self._queries(own, vectors, own.seed_of(Chance.USER_TOWER, training))
-        retrieval = self.retrieval(queries, vectors, rows, step.weights, draw.targets)
-        losses = {"retrieval": weights.gamma * retrieval}
+        losses = {}
+        if weights.gamma:
+            retrieval = self.retrieval(queries, vectors, rows, step.weights, draw.targets)
+            losses["retrieval"] = weights.gamma * retrieval
         if weights.alpha:
             ranking = self._rank(own, queries, rows, vectors, training) / tf.maximum(draw.targets, 1.0)
             losses["ranking"] = weights.alpha * ranking

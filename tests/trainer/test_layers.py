@@ -23,6 +23,16 @@ def test_a_later_item_does_not_change_earlier_user_vectors(user_tower):
     assert np.abs(before[:, 4:] - after[:, 4:]).max() > 1e-3
 
 
+def test_one_user_vector_alone_is_that_of_all(user_tower):
+    items, user = (tf.random.stateless_normal(shape, seed=[1, 2]) for shape in ([4, 6, 8], [4, 8]))
+    user_tower(items, user)
+    for weight in user_tower.weights:  # those of the distances start at 0
+        weight.assign(tf.random.stateless_normal(weight.shape, seed=[3, 4]))
+    every, length = user_tower(items, user), tf.constant([0, 6, 3, 1])
+    alone = user_tower.after(items, user, length)
+    np.testing.assert_allclose(alone, tf.gather(every, length, batch_dims=1), atol=1e-5)
+
+
 def test_user_vectors_have_length_one_even_without_history(user_tower):
     vectors = user_tower(tf.zeros([3, 0, 8]), tf.random.stateless_normal([3, 8], seed=[1, 1])).numpy()
     assert vectors.shape == (3, 1, 8)

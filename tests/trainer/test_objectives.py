@@ -68,6 +68,20 @@ def test_each_part_of_the_objective_is_added_with_its_weight(
         assert twice - alone == pytest.approx(2 * (once - alone), rel=1e-4)
 
 
+@pytest.mark.parametrize("alone", ["alpha", "lambda"])
+def test_ranking_or_meaning_teaches_what_people_like_without_retrieval(
+    tmp_path, examples, config, progress, alone
+):
+    weights = {"gamma": 0.0, "alpha": 0.0} | {alone: 1.0}
+    result = train(examples, tmp_path / "training", changed(config, loss=weights), progress)
+    assert result.ndcg > {"alpha": 0.05, "lambda": 0.3}[alone]
+
+
+def test_something_must_teach_what_people_like(config):
+    with pytest.raises(ValueError, match="gamma, alpha or lambda must be above 0"):
+        changed(config, loss={"gamma": 0.0, "alpha": 0.0, "beta": 1.0})
+
+
 def test_all_parts_and_sampled_negatives_learn_together(tmp_path, examples, config, progress):
     joint = changed(
         config,
