@@ -17,7 +17,7 @@ from serving.models.saved_model import LoadedModel
 def in_process(model: Path, requests_file: Path, output: Path, count: int = 1) -> None:
     """Calls a model from threads of this process, arrays to arrays; see `loop.call_until_told`."""
     inputs = [requests.arrays(request) for request in payloads.read(requests_file)]
-    loaded = LoadedModel(model, inter_op_parallelism=-1)  # the server's default
+    loaded = LoadedModel(model)
     call_until_told([_caller(loaded, inputs)] * count, output)
     loaded.close()
 

@@ -10,7 +10,7 @@ from serving.models import warmup
 from serving.models.saved_model import LoadedModel
 from serving.monitoring.events import Events
 from serving.settings import config_files, config_protos
-from serving.settings.options import THREAD_OF_THE_REQUEST, ServerOptions
+from serving.settings.options import ServerOptions
 
 
 def loader(options: ServerOptions, events: Events) -> Callable[[str], LoadedModel]:
@@ -51,10 +51,9 @@ def loader(options: ServerOptions, events: Events) -> Callable[[str], LoadedMode
 def parallelism(options: ServerOptions) -> tuple[int, int]:
     """Gives the threads within and between operations; what is said of one of them goes before both."""
     intra, inter = options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism
-    if intra or inter != THREAD_OF_THE_REQUEST:
+    if intra or inter:
         return intra, inter
-    both = options.tensorflow_session_parallelism
-    return both, both or THREAD_OF_THE_REQUEST
+    return options.tensorflow_session_parallelism, options.tensorflow_session_parallelism
 
 
 def _batching_parameters(options: ServerOptions) -> parameters.BatchingParameters:

@@ -23,6 +23,7 @@ from serving import tensors
 from serving.batching.scheduler import Batcher, BatchScheduler
 from serving.errors import Code, ServingError
 from serving.models import custom_ops, versions
+from serving.models.graph_size import GraphSize
 from serving.models.runs import Run
 from serving.models.signatures import DEFAULT_SIGNATURE, Signature
 from serving.monitoring.events import Events, GraphBuilt, SessionRun
@@ -30,6 +31,11 @@ from serving.monitoring.events import Events, GraphBuilt, SessionRun
 # Every choice of outputs is a callable of its own; past this many they are made for one call and dropped,
 # so that a client cannot fill the memory by asking for ever other choices.
 _MAX_CALLABLES = 256
+
+# Operations up to which it costs more to hand them to other threads than they gain by it: recommendations of
+# Tandem's models have some 650, what reads texts has 2,000 and more.
+_SMALL = 1000
+_THREAD_OF_THE_CALLER = -1
 
 # What a callable feeds and fetches: names of the graph's tensors.
 Call = tuple[tuple[str, ...], tuple[str, ...]]
@@ -42,8 +48,8 @@ class LoadedModel:
         path: the folder of one version, the one that holds `saved_model.pb`.
         tags: which of its graphs to load.
         intra_op_parallelism: threads that one operation may use; 0 lets TensorFlow choose.
-        inter_op_parallelism: operations that may run at once; 0 lets TensorFlow choose, -1 takes none but the
-            thread of the caller.
+        inter_op_parallelism: operations that may run at once; 0 lets TensorFlow choose for a large graph, and
+            runs a small one in the thread of the caller, -1 runs all there.
         gpu_memory_fraction: share of the GPU's memory to take; 0 lets TensorFlow choose.
         checks_methods: whether signatures must have the method name of what is asked of them.
         batching: joins requests that come at the same time; None runs each alone.
@@ -79,6 +85,7 @@ class LoadedModel:
             ),
         )
         self.checks_methods = checks_methods
+        self._size = None if inter_op_parallelism else GraphSize(meta_graph.graph_def)
         self._events = events or Events()
         self._callables: dict[Call, Callable[..., list[Any]]] = {}
         self._making = threading.Lock()
@@ -191,6 +198,8 @@ class LoadedModel:
     def _make(self, call: Call) -> Callable[..., list[Any]]:
         feeds, fetches = call
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+        if self._size and self._size.operations(fetches) <= _SMALL:
+            options.run_options.inter_op_thread_pool = _THREAD_OF_THE_CALLER
         begun = time.perf_counter()
         try:
             made = self._session._make_callable_from_options(options)

@@ -7,9 +7,6 @@ from typing import Any
 
 from serving.errors import ServingError
 
-THREAD_OF_THE_REQUEST = -1
-"""The number of operations at once by which TensorFlow runs them in the thread that calls."""
-
 
 def _flag(default: Any, text: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": text})
@@ -98,9 +95,9 @@ class ServerOptions:
         0, "Threads that one operation may use; 0 lets TensorFlow choose."
     )
     tensorflow_inter_op_parallelism: int = _flag(
-        THREAD_OF_THE_REQUEST,
-        "Operations of a request that may run at once; 0 lets TensorFlow choose; -1 runs them in the thread "
-        "of the request, which is quicker where they are small.",
+        0,
+        "Operations of a request that may run at once; 0 lets TensorFlow choose for a graph of more than "
+        "1,000, and runs a smaller one in the thread of the request, where it is quicker; -1 runs all there.",
     )
     per_process_gpu_memory_fraction: float = _flag(
         0.0, "Share of the GPU's memory to take, up to 1.0; 0.0 lets TensorFlow choose."
