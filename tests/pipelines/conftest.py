@@ -114,6 +114,15 @@ def evaluated(tmp_path_factory, tandem, finished_run) -> tuple[Path, str]:
     return output, printed
 
 
+@pytest.fixture
+def examples(tmp_path) -> Path:
+    """The tiny split that is written out by hand."""
+    from tests.pipelines.small_split import write_examples
+
+    write_examples(tmp_path / "examples")
+    return tmp_path / "examples"
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory) -> Iterator[Browser]:
     """Debian's chromium, running."""

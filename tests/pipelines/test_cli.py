@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.cli.connection import is_address
+from pipelines.cli.evaluate import saved_model_folder
 from preprocessing.schema import InputError
 from trainer.distribution.config import CLUSTER
 
@@ -101,6 +102,26 @@ def test_what_a_step_takes_as_it_is_needs_no_places(tmp_path):
     options = ["--warm-start", "nowhere", "--from", "export"]
     result = CliRunner().invoke(app, ["run", "--config", str(config), "--output", str(tmp_path), *options])
     assert "--from export: preprocess comes before it" in str(result.exception)
+
+
+def test_the_newest_version_is_judged(tmp_path):
+    for name in ("2", "10", "11"):
+        (tmp_path / name).mkdir()
+    for name in ("2", "10"):
+        (tmp_path / name / "saved_model.pb").touch()
+    assert saved_model_folder("--model", str(tmp_path)) == str(tmp_path / "10")
+    assert saved_model_folder("--model", str(tmp_path / "2")) == str(tmp_path / "2")
+    with pytest.raises(InputError, match="neither a SavedModel nor a folder of versions"):
+        saved_model_folder("--model", str(tmp_path / "11"))
+    with pytest.raises(InputError, match="no such folder"):
+        saved_model_folder("--model", str(tmp_path / "nope"))
+
+
+@pytest.mark.parametrize("options", [[], ["--model", "m", "--server", "localhost:1"]])
+def test_the_command_wants_one_model(options):
+    result = CliRunner().invoke(app, ["evaluate", "--examples", "e", *options])
+    assert isinstance(result.exception, InputError)
+    assert "either --model (a folder) or --server (host:port)" in str(result.exception)
 
 
 @pytest.mark.parametrize("command", [("recommend",), ("search", "drama"), ("evaluate", "--examples", "x")])

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.evaluation.cases import Cases, Indices, Interactions
+from pipelines.evaluation.answers import catalogue_answers
+from pipelines.evaluation.cases import Cases, Indices, Interactions, read_cases, read_interactions
 from pipelines.evaluation.peers.bias import UserItemBias
 from pipelines.evaluation.peers.ease import Ease, ease
 from pipelines.evaluation.peers.item_knn import (
@@ -23,6 +25,7 @@ from pipelines.evaluation.peers.popularity import OrPopular, Popularity, popular
 from pipelines.evaluation.peers.text import TextMean, TextNearest, text_mean, text_nearest
 from pipelines.evaluation.peers.usual import LARGEST_EASE, usual_peers
 from pipelines.evaluation.tuning import refit, tune, tune_bias
+from preprocessing.schema import Schema
 
 USERS, ITEMS = 12, 6
 ALL_USERS = np.arange(USERS)
@@ -99,6 +102,17 @@ def test_text_peers_look_at_the_newest_items(seed: int, last: int) -> None:
             cosines = [float(vectors[item] @ other) for other in newest]
             assert mean[item] == pytest.approx(sum(cosines) / max(len(cosines), 1), abs=1e-5)
             assert near[item] == pytest.approx(max(cosines, default=0), abs=1e-5)
+
+
+def test_popularity_by_hand(examples: Path) -> None:
+    schema = Schema.read(examples)
+    popular = Popularity(read_interactions(examples, schema).item_counts(8))
+    answers = catalogue_answers(popular, read_cases(examples, schema, "test"), items=8)
+    # ann: 7 alone is left. bob: of 3, 5 (one each), 6, 7 (none) 3 ties for first, 6 for third.
+    # cat: of all six, 2 and 4 tie for first.
+    np.testing.assert_array_equal(answers.ranks, [1, 1.5, 3.5, 1.5])
+    shown = [[item for item in row if item] for row in answers.top.tolist()]
+    assert shown == [[7], [3, 5, 6, 7], [2, 4, 3, 5, 6, 7]]
 
 
 def test_recent_popularity_counts_the_newest_share() -> None:
