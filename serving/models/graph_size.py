@@ -17,9 +17,14 @@ class GraphSize:
     def __init__(self, graph: graph_pb2.GraphDef):
         self._inputs = {node.name: [_producer(name) for name in node.input] for node in graph.node}
         self._called = {node.name: called for node in graph.node if (called := _functions(node))}
-        bodies = {function.signature.name: function.node_def for function in graph.library.function}
-        self._body_sizes = {name: len(body) for name, body in bodies.items()}
-        self._bodies = {name: [f for node in body for f in _functions(node)] for name, body in bodies.items()}
+        self._bodies = {
+            function.signature.name: (
+                len(function.node_def),
+                [f for n in function.node_def for f in _functions(n)],
+            )
+            for function in graph.library.function
+        }
+        self._sizes: dict[str, int] = {}
 
     def operations(self, tensors: Iterable[str]) -> int:
         """Counts the operations behind tensors, in functions at each place that calls them.
@@ -34,13 +39,14 @@ class GraphSize:
                 behind.add(node)
                 ahead += self._inputs.get(node, [])
         called = (function for node in behind for function in self._called.get(node, []))
-        return len(behind) + sum(self._in_function(name, ()) for name in called)
+        return len(behind) + sum(self._in_function(name) for name in called)
 
-    def _in_function(self, name: str, callers: tuple[str, ...]) -> int:
-        if name in callers:  # one that calls itself
-            return 0
-        within = (self._in_function(each, (*callers, name)) for each in self._bodies.get(name, []))
-        return self._body_sizes.get(name, 0) + sum(within)
+    def _in_function(self, name: str) -> int:
+        if name not in self._sizes:
+            self._sizes[name] = 0  # while it is counted: one that calls itself ends here
+            own, called = self._bodies.get(name, (0, []))
+            self._sizes[name] = own + sum(self._in_function(each) for each in called)
+        return self._sizes[name]
 
 
 def _producer(tensor: str) -> str:
