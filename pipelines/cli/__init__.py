@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,11 +83,12 @@ def main() -> None:
     except (InputError, ServingError) as error:
         print(f"tandem: error: {error}", file=sys.stderr)
         sys.exit(2)
-    except (FileExistsError, NotADirectoryError) as error:
-        print(f"tandem: error: {error.filename}: a file stands where a folder is needed", file=sys.stderr)
-        sys.exit(2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename
+        if in_the_way and not Path(error.filename).is_dir():
+            print(f"tandem: error: {where}a file stands where a folder is needed", file=sys.stderr)
+            sys.exit(2)
         print(f"tandem: error: {where}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     except PipelineError as error:

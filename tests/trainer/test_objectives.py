@@ -66,15 +66,13 @@ def test_each_part_of_the_objective_is_added_with_its_weight(
     else:
         assert once > alone + 1e-3
         assert twice - alone == pytest.approx(2 * (once - alone), rel=1e-4)
+        if part != "beta":  # which teaches nothing about people
+            assert losses(**PARTS[part], gamma=0.0) == pytest.approx(once - alone, rel=1e-4)
 
 
-@pytest.mark.parametrize("alone", ["alpha", "lambda"])
-def test_ranking_or_meaning_teaches_what_people_like_without_retrieval(
-    tmp_path, examples, config, progress, alone
-):
-    weights = {"gamma": 0.0, "alpha": 0.0} | {alone: 1.0}
-    result = train(examples, tmp_path / "training", changed(config, loss=weights), progress)
-    assert result.ndcg > {"alpha": 0.05, "lambda": 0.3}[alone]
+def test_meaning_alone_teaches_what_people_like(tmp_path, examples, config, progress):
+    alone = changed(config, loss={"gamma": 0.0, "alpha": 0.0, "lambda": 1.0})
+    assert train(examples, tmp_path / "training", alone, progress).ndcg > 0.3
 
 
 def test_something_must_teach_what_people_like(config):
