@@ -218,7 +218,7 @@ class ExportConfig(Document):
     """
 
     k: pydantic.PositiveInt = 100
-    candidates: pydantic.PositiveInt = 200
+    candidates: pydantic.PositiveInt = 100
     exclude_history: bool = True
     stored_history: pydantic.NonNegativeInt = 1000
     new_item_lift: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.0
