@@ -206,7 +206,7 @@ class ExportConfig(Document):
 
     Attributes:
       k: items in an answer.
-      candidates: items that retrieval hands to the ranker.
+      candidates: items that retrieval hands to the ranker, at least `k`.
       exclude_history: never recommend what is in the history.
       stored_history: the newest interactions kept for each known user, for requests without a
         history; 0 keeps none.
